@@ -1,0 +1,48 @@
+package gateway
+
+// Format is one way to write a message as bytes. A transport's package makes each of its formats once, as a variable;
+// formats are told apart by their address.
+type Format struct {
+	Name string
+	// Append appends the message's bytes in this format to dst: one whole unit (frame, event, line, part). A message that
+	// the format cannot say appends nothing.
+	Append func(dst []byte, m *Message) []byte
+}
+
+// encoding is a message in one format. The bytes are shared by all followers and never change.
+type encoding struct {
+	format *Format
+	bytes  []byte
+	older  *encoding
+}
+
+// Encoded returns the message's bytes in format f. They are made at the first call, for everybody, and must not be changed.
+func (m *Message) Encoded(f *Format) []byte { return m.encode(f).bytes }
+
+func (m *Message) encode(f *Format) *encoding {
+	head := m.encodings.Load()
+	if e := head.find(f); e != nil {
+		return e
+	}
+	made := &encoding{format: f, bytes: f.Append(nil, m)}
+	for {
+		made.older = head
+		if m.encodings.CompareAndSwap(head, made) {
+			return made
+		}
+		// Another shard was first with some format; if it was this one, everybody shares its bytes.
+		head = m.encodings.Load()
+		if e := head.find(f); e != nil {
+			return e
+		}
+	}
+}
+
+func (e *encoding) find(f *Format) *encoding {
+	for ; e != nil; e = e.older {
+		if e.format == f {
+			return e
+		}
+	}
+	return nil
+}

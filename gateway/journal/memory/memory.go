@@ -1,0 +1,72 @@
+// Package memory is the journal that lives and ends with its process: no set-up, nothing on disk. Every process start is a
+// new epoch, so that a reader learns that the log before it is lost.
+//
+// It owns no goroutine: the sink is called by whoever appends.
+package memory
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tidings/gateway/journal"
+)
+
+// Journal keeps nothing but the last seq: its sink holds what is retained.
+type Journal struct {
+	epoch string
+
+	mu     sync.Mutex // makes the order: held over numbering a record and handing it to the sink
+	sink   journal.Sink
+	seq    uint64
+	time   int64
+	closed bool
+}
+
+var _ journal.Journal = (*Journal)(nil)
+
+// New returns an empty log with a new epoch.
+func New() *Journal { return &Journal{epoch: journal.NewEpoch()} }
+
+// Epoch implements [journal.Journal].
+func (j *Journal) Epoch() string { return j.epoch }
+
+// Durability implements [journal.Journal]: an acknowledged record is in this process's memory.
+func (j *Journal) Durability() journal.Durability { return journal.InMemory }
+
+// Tail implements [journal.Journal]. The sink sees a record before the Append of it returns.
+func (j *Journal) Tail(sink journal.Sink) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sink = sink
+	return nil
+}
+
+// Append implements [journal.Journal].
+func (j *Journal) Append(_ context.Context, r *journal.Record, c journal.Condition) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return journal.ErrClosed
+	}
+	if c.Last != nil || c.Empty {
+		last, retained := j.sink.State(r.Topic)
+		if c.Empty && retained > 0 || c.Last != nil && *c.Last != last {
+			return journal.ErrCondition
+		}
+	}
+	// The wall clock may step back; the log's time never does.
+	j.time = max(j.time, time.Now().UnixMilli())
+	j.seq++
+	r.Seq, r.Time = j.seq, j.time
+	j.sink.Apply(r)
+	return nil
+}
+
+// Close implements [journal.Journal].
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	return nil
+}

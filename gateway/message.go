@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"encoding/json"
+	"mime"
+	"strings"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"tidings/gateway/journal"
+)
+
+// Body says what a message's payload is, and so how an envelope shows it.
+type Body uint8
+
+// The kinds of payload.
+const (
+	BodyBytes Body = iota // any bytes
+	BodyText              // a text/* type and valid UTF-8
+	BodyJSON              // application/json or …+json, valid JSON
+)
+
+// Message is one message of the log. It is immutable: everybody who reads it shares it.
+type Message struct {
+	Topic   string
+	Type    string // media type of Data as published
+	Event   string
+	Key     string
+	Data    []byte
+	Seq     uint64
+	Prev    uint64 // seq of the message before it in the topic, 0 if none; see docs/wire.md
+	Time    int64  // milliseconds since 1970
+	Expires int64  // milliseconds since 1970, 0 for never
+	Body    Body
+	Latest  bool // its topic conflates: older messages may be skipped on purpose
+	Deleted bool // a marker: the topic's history up to and including Seq is dropped
+
+	epoch   string
+	arrived int64 // when it was applied, in nanoseconds of the process's monotonic clock
+
+	// next and after are set once by the history's writer when the following message is applied, and read by the shards
+	// without a lock: next is the next in the log, after the next in the same topic.
+	next, after atomic.Pointer[Message]
+	// encodings is a list that only grows; see [Message.Encoded].
+	encodings atomic.Pointer[encoding]
+}
+
+// Cursor returns the position just after the message.
+func (m *Message) Cursor() Cursor { return Cursor{Epoch: m.epoch, Seq: m.Seq} }
+
+func newMessage(r *journal.Record, epoch string) *Message {
+	return &Message{
+		Topic: r.Topic, Type: r.Type, Event: r.Event, Key: r.Key, Data: r.Data, Seq: r.Seq, Time: r.Time,
+		Expires: r.Expires, Body: classify(r.Type, r.Data), Deleted: r.Kind == journal.Deletion, epoch: epoch,
+	}
+}
+
+// classify tells how an envelope shows data. JSON was proved valid when it was published.
+func classify(mediaType string, data []byte) Body {
+	base, _, err := mime.ParseMediaType(mediaType)
+	switch {
+	case err != nil:
+		return BodyBytes
+	case isJSON(base):
+		return BodyJSON
+	case strings.HasPrefix(base, "text/") && utf8.Valid(data):
+		return BodyText
+	}
+	return BodyBytes
+}
+
+func isJSON(base string) bool { return base == "application/json" || strings.HasSuffix(base, "+json") }
+
+// mediaTypeOf fills in and checks the type of a payload that is about to be published.
+func mediaTypeOf(mediaType string, data []byte) (string, error) {
+	if mediaType == "" {
+		if utf8.Valid(data) {
+			return "text/plain; charset=utf-8", nil
+		}
+		return "application/octet-stream", nil
+	}
+	base, _, err := mime.ParseMediaType(mediaType)
+	if err != nil {
+		return "", ErrType
+	}
+	if isJSON(base) && !json.Valid(data) {
+		return "", ErrJSON
+	}
+	return mediaType, nil
+}

@@ -1,0 +1,94 @@
+package transport
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"tidings/gateway"
+)
+
+// Kind names a transport. Its number is the class under which the gateway counts its followers.
+type Kind uint8
+
+// The transports, best first.
+const (
+	WebSocket Kind = iota
+	SSE
+	Stream
+	LongPoll
+	Poll
+)
+
+// Kinds lists all transports, best first.
+var Kinds = [...]Kind{WebSocket, SSE, Stream, LongPoll, Poll}
+
+var kindNames = [...]string{"websocket", "sse", "stream", "longpoll", "poll"}
+
+// String returns the transport's name as it is written in URLs, offers and metrics.
+func (k Kind) String() string { return kindNames[k] }
+
+// ParseKind returns the transport of a name.
+func ParseKind(name string) (Kind, error) {
+	for k, have := range kindNames {
+		if name == have {
+			return Kind(k), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no transport: there are websocket, sse, stream, longpoll and poll", name)
+}
+
+// Offer is what the gateway proposes to a client: transports in order.
+type Offer struct {
+	Transports []string `json:"transports"`
+}
+
+// Request is a follow that was admitted.
+type Request struct {
+	Gateway *gateway.Gateway
+	Follows []gateway.Follow
+	Start   *gateway.Start // resolved from Follows
+	Wrap    bool           // envelopes
+	Format  string         // for Stream: the media type to answer with
+	Wait    time.Duration  // for LongPoll
+	Limit   int            // items in one poll answer
+	Ping    time.Duration  // heartbeat
+	PollMS  int            // for polls: when to ask again
+	Session string         // a label for this client
+	Node    string         // this gateway's name
+	Offer   Offer
+	// Upstream serves what a client sends up a WebSocket; nil where it may send nothing.
+	Upstream Upstream
+}
+
+// Upstream is what a two-way transport needs of the server: publishing and following with the rights of its client.
+type Upstream interface {
+	// Publish publishes an item (the wire's batch item, JSON) and returns the receipt's or the error's JSON members for the ack,
+	// without braces: `"topic":…` or `"error":{…}`.
+	Publish(item []byte) []byte
+	// Token replaces the credential of this connection; it returns nil, or the error's JSON members as Publish does.
+	Token(token string) []byte
+	// Admit parses and checks what is to be followed. The error says code, status and detail.
+	Admit(follows []FollowItem) ([]gateway.Follow, *Refusal)
+}
+
+// FollowItem is one element of an upstream follow or of POST /follow.
+type FollowItem struct {
+	Topic string `json:"topic"`
+	Since string `json:"since"`
+}
+
+// Refusal is an error as the wire says it.
+type Refusal struct {
+	Code   string `json:"code"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// Transport is one way to a client.
+type Transport interface {
+	Kind() Kind
+	// Serve answers an admitted request. w may carry header fields already (CORS): they go out with the answer. When Serve
+	// returns, w is not touched any more. An error means that nothing was sent yet: the caller answers with a problem.
+	Serve(w http.ResponseWriter, r *http.Request, f *Request) error
+}
