@@ -1,0 +1,76 @@
+# Everything a developer runs. `make help` lists the targets.
+
+SHELL       := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+NPM      ?= npm
+FUZZTIME ?= 10s
+BENCH    ?= .
+COUNT    ?= 6
+
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+# npm ci writes this file last, so it is as new as the last complete install.
+JS_DEPS  := js-client/node_modules/.package-lock.json
+E2E_DEPS := test/e2e/node_modules/.package-lock.json
+
+.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench fuzz cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start a gateway on 127.0.0.1:8080 with weather and news flowing in; Ctrl-C stops it all
+	@scripts/run.sh
+
+build: ## build the gateway into bin/
+	$(GO) build -o bin/ ./cmd/tidings
+
+client: $(JS_DEPS) ## build the browser client into js-client/dist
+	$(NPM) --prefix js-client run build
+
+docs: ## write the generated pages of docs/ again
+	$(GO) generate ./...
+
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+
+lint: ## run every linter
+	$(TOOL) golangci-lint run ./...
+
+test: test-deps test-go test-js e2e ## run everything: Go with -race, the client, two browsers; installs what is missing
+
+test-deps:
+	@scripts/install-test-deps.sh
+
+test-go:
+	$(GO) vet ./...
+	$(GO) test -race ./...
+
+test-js: $(JS_DEPS)
+	$(NPM) --prefix js-client run check
+	$(NPM) --prefix js-client test
+
+e2e: build $(E2E_DEPS) ## drive Chromium and Firefox against the built gateway
+	TIDINGS="$(CURDIR)/bin/tidings" $(NPM) --prefix test/e2e test
+
+bench: ## run the Go benchmarks: BENCH=regexp COUNT=n; compare two runs with benchstat
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	$(TOOL) benchstat bin/bench.txt
+
+fuzz: ## run every fuzz target for FUZZTIME each
+	@scripts/fuzz.sh $(FUZZTIME)
+
+cover: ## measure the coverage of the Go tests into coverage.html
+	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
+	$(GO) tool cover -html=coverage.out -o coverage.html
+	@$(GO) tool cover -func=coverage.out | tail -n 1
+
+clean: ## remove what the other targets made
+	rm -rf bin coverage.out coverage.html test/e2e/out js-client/node_modules test/e2e/node_modules
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	$(NPM) --prefix $* ci
+	@touch $@

@@ -1,0 +1,65 @@
+// A tiny web server for test pages. It has an origin of its own, so every test also crosses origins to the gateway.
+
+import { createServer } from "node:http";
+import { once } from "node:events";
+
+/** Serves each given document at its path and gives the server's base URL and a close function. */
+export async function serve(documents) {
+  const server = createServer((request, response) => {
+    const document = documents[new URL(request.url, "http://localhost").pathname];
+    if (document === undefined) {
+      response.writeHead(request.url === "/favicon.ico" ? 204 : 404).end();
+      return;
+    }
+    const { body, headers = {} } = typeof document === "string" ? { body: document } : document;
+    response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", ...headers }).end(body);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/**
+ * A page with the gateway's client, which keeps what arrives in window.seen. Its function follow(topic, options)
+ * starts a follow; payloads are kept in a form that survives JSON: {text} or {bytes}.
+ */
+export const clientPage = (gateway) => `<!doctype html>
+<meta charset="utf-8">
+<title>Follow</title>
+<script src="${gateway}/tidings.js"></script>
+<script>
+window.seen = { messages: [], states: [], gaps: [], errors: [] };
+function plain(data) {
+  if (data instanceof ArrayBuffer) return { bytes: Array.from(new Uint8Array(data)) };
+  if (ArrayBuffer.isView(data)) return { bytes: Array.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) };
+  return { text: data };
+}
+function start(options) {
+  window.t = tidings(${JSON.stringify(gateway)}, options);
+  t.on("state", function (state) { seen.states.push(state); });
+  t.on("gap", function (gap) { seen.gaps.push(gap); });
+  t.on("error", function (error) { seen.errors.push(String(error && error.message || error)); });
+}
+function follow(topic, options) {
+  return t.follow(topic, function (m) {
+    seen.messages.push({ topic: m.topic, seq: m.seq, prev: m.prev, event: m.event, cursor: m.cursor, data: plain(m.data) });
+  }, options);
+}
+</script>
+<body></body>
+`;
+
+/** The transport that the client in this page uses, if it is connected. Runs in the page. */
+export const transport = (wanted) => {
+  const last = window.seen.states.at(-1);
+  return last?.transport === wanted && last.state === "open";
+};
+
+/** What a failed wait shows of a client page. Runs in the page. */
+export const describe = () => ({ ...window.seen, messages: window.seen.messages.slice(-5), count: window.seen.messages.length });
