@@ -103,7 +103,7 @@ func isHTTP(s string) bool {
 
 // run publishes one report per place in every round, spread over the round, and steps an hour of the record per round.
 func run(ctx context.Context, o options) error {
-	pub := &publisher{gateway: o.gateway, key: o.key, client: &http.Client{Timeout: 10 * time.Second}, backoff: 250 * time.Millisecond}
+	pub := &publisher{gateway: o.gateway, secret: o.key, client: &http.Client{Timeout: 10 * time.Second}, backoff: 250 * time.Millisecond}
 	slog.Info("publishing", "gateway", o.gateway, "places", len(o.places), "every", o.every)
 	tick := time.NewTicker(max(1, o.every/time.Duration(len(o.places))))
 	defer tick.Stop()

@@ -18,7 +18,7 @@ import (
 // publisher posts messages to a gateway. It is written out here with nothing but net/http, so that it can be copied.
 type publisher struct {
 	gateway string // base URL, without a slash at its end
-	key     string // publish key, "" where the gateway needs none
+	secret  string // publish key, "" where the gateway needs none
 	client  *http.Client
 	backoff time.Duration // the first wait before a retry; doubles up to maxBackoff
 }
@@ -54,8 +54,8 @@ func (p *publisher) post(ctx context.Context, topic, idempotencyKey string, body
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", idempotencyKey)
-	if p.key != "" {
-		req.Header.Set("Authorization", "Bearer "+p.key)
+	if p.secret != "" {
+		req.Header.Set("Authorization", "Bearer "+p.secret)
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
