@@ -55,11 +55,18 @@ function follow(topic, options) {
 <body></body>
 `;
 
-/** The transport that the client in this page uses, if it is connected. Runs in the page. */
-export const transport = (wanted) => {
+/** All transports, best first. */
+export const transports = ["websocket", "sse", "stream", "longpoll", "poll"];
+
+/** Whether the page's client is connected by the wanted transport. Runs in the page. */
+export const open = (wanted) => {
   const last = window.seen.states.at(-1);
-  return last?.transport === wanted && last.state === "open";
+  return last !== undefined && last.transport === wanted && last.state === "open";
 };
 
 /** What a failed wait shows of a client page. Runs in the page. */
-export const describe = () => ({ ...window.seen, messages: window.seen.messages.slice(-5), count: window.seen.messages.length });
+export const describePage = () => ({
+  ...window.seen,
+  messages: window.seen.messages.slice(-5),
+  count: window.seen.messages.length,
+});
