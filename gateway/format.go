@@ -14,6 +14,10 @@ type encoding struct {
 	format *Format
 	bytes  []byte
 	older  *encoding
+	// gone says that the message had left the history when this was made: its bytes count nowhere but while pinned. An
+	// encoding without a format stands in the list for that moment.
+	gone bool
+	pins int // followers that have written a part of it; guarded by logState.pinned.mu
 }
 
 // Encoded returns the message's bytes in format f. They are made at the first call, for everybody, and must not be changed.
@@ -26,8 +30,11 @@ func (m *Message) encode(f *Format) *encoding {
 	}
 	made := &encoding{format: f, bytes: f.Append(nil, m)}
 	for {
-		made.older = head
+		made.older, made.gone = head, head != nil && head.gone
 		if m.encodings.CompareAndSwap(head, made) {
+			if !made.gone {
+				m.log.encoded.Add(int64(len(made.bytes)))
+			}
 			return made
 		}
 		// Another shard was first with some format; if it was this one, everybody shares its bytes.
@@ -45,4 +52,19 @@ func (e *encoding) find(f *Format) *encoding {
 		}
 	}
 	return nil
+}
+
+// leave takes the message's encodings out of the count of the history: from now on only pinned ones count.
+func (m *Message) leave() {
+	mark := &encoding{gone: true}
+	for {
+		mark.older = m.encodings.Load()
+		if m.encodings.CompareAndSwap(mark.older, mark) {
+			break
+		}
+	}
+	for e := mark.older; e != nil; e = e.older {
+		m.log.encoded.Add(-int64(len(e.bytes)))
+		m.log.pinned.leave(e)
+	}
 }

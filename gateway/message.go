@@ -5,6 +5,7 @@ import (
 	"mime"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"tidings/gateway/journal"
@@ -35,8 +36,8 @@ type Message struct {
 	Latest  bool // its topic conflates: older messages may be skipped on purpose
 	Deleted bool // a marker: the topic's history up to and including Seq is dropped
 
-	epoch   string
-	arrived int64 // when it was applied, in nanoseconds of the process's monotonic clock
+	log     *logState
+	arrived time.Duration // when it was applied, by the log's monotonic clock
 
 	// next and after are set once by the history's writer when the following message is applied, and read by the shards
 	// without a lock: next is the next in the log, after the next in the same topic.
@@ -46,12 +47,20 @@ type Message struct {
 }
 
 // Cursor returns the position just after the message.
-func (m *Message) Cursor() Cursor { return Cursor{Epoch: m.epoch, Seq: m.Seq} }
+func (m *Message) Cursor() Cursor { return Cursor{Epoch: m.log.epoch, Seq: m.Seq} }
 
-func newMessage(r *journal.Record, epoch string) *Message {
+// NewMessage returns the message that a record makes in a log of the given epoch, behind the message prev of its topic. The
+// gateway makes its own; this one is for trying formats on.
+func NewMessage(epoch string, prev uint64, r *journal.Record) *Message {
+	m := newMessage(r, &logState{epoch: epoch})
+	m.Prev = prev
+	return m
+}
+
+func newMessage(r *journal.Record, log *logState) *Message {
 	return &Message{
 		Topic: r.Topic, Type: r.Type, Event: r.Event, Key: r.Key, Data: r.Data, Seq: r.Seq, Time: r.Time,
-		Expires: r.Expires, Body: classify(r.Type, r.Data), Deleted: r.Kind == journal.Deletion, epoch: epoch,
+		Expires: r.Expires, Body: classify(r.Type, r.Data), Deleted: r.Kind == journal.Deletion, log: log,
 	}
 }
 

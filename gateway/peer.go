@@ -16,8 +16,9 @@ type Peer interface {
 	// any other error ends the follower with [ReasonGone].
 	Write(b *Batch) (int, error)
 	// Close is the last call: the gateway has ended the follower (not called after Follower.Close(ReasonGone) nor after
-	// an error of Write). The peer says why, if it has a way to, and closes its connection.
-	Close(reason Reason, at Cursor)
+	// an error of Write). The peer says why, if it has a way to, and closes its connection. rest is the end of a unit that
+	// was written in part: it must precede whatever the peer still says. It never changes.
+	Close(reason Reason, at Cursor, rest []byte)
 }
 
 // Batch is what a follower has pending.

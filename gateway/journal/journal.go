@@ -22,6 +22,7 @@ const (
 // Record is one entry of the log. It is immutable once appended.
 type Record struct {
 	Seq     uint64 // place in the log, from 1; set by Append
+	Prev    uint64 // seq of the record before it in its topic; set by the sink's Apply, known when Append returns
 	Time    int64  // milliseconds since 1970, never decreasing; set by Append
 	Expires int64  // milliseconds since 1970 after which it is dropped; 0 for never
 	Kind    Kind
