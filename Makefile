@@ -10,6 +10,9 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 6
 
+# Where install-test-deps.sh puts a newer Node if the system's is too old.
+export PATH := $(CURDIR)/bin/node/bin:$(PATH)
+
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 # npm ci writes this file last, so it is as new as the last complete install.
