@@ -10,4 +10,4 @@
 // The package owns no goroutine. It must not import server, fallback or transport: whoever builds [Sources] knows them.
 package metrics
 
-//go:generate go test -run ^TestPage$ . -update
+//go:generate go test -run "^(TestPage|TestScrape)$" . -update
