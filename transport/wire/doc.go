@@ -2,5 +2,5 @@
 // all who follow it. docs/wire.md is its specification, testdata holds the bytes.
 //
 // A format's bytes are whole units: a JSON object, an event, a line, a part, each with its HTTP chunk head where the format
-// is chunked. The package owns no goroutine. It must not import net/http, package park or any transport.
+// is chunked. The package owns no goroutine. It must not import package park or any transport.
 package wire
