@@ -1,0 +1,78 @@
+// The board: follows weather/** and news/** of the gateway that served the page, and shows how it is connected.
+
+import { setText } from "./dom.js";
+import { noNews, showNews } from "./news.js";
+import { buildLadder, log, showGap, showMessage, showState } from "./panel.js";
+import { noWeather, showWeather } from "./weather.js";
+
+const patience = 2500; // milliseconds until an empty board says how to fill it
+const byId = (id) => document.getElementById(id);
+
+const command = `curl -d "Rain from noon" ${location.origin}/topics/weather/paris`;
+setText(byId("curl-text"), command);
+byId("copy").addEventListener("click", async () => {
+  let done = "Copied";
+  try {
+    await navigator.clipboard.writeText(command);
+  } catch { // not over plain HTTP: select it, so that one key press copies
+    getSelection().selectAllChildren(byId("curl-text"));
+    done = "Selected";
+  }
+  setText(byId("copy"), done);
+  setTimeout(() => setText(byId("copy"), "Copy"), 1500);
+});
+
+if (typeof window.tidings === "function") connect(window.tidings(location.origin));
+else log("error", "The client did not load: /tidings.js is missing.");
+
+function connect(client) {
+  buildLadder((name) => client.use(name), window.faults.set);
+
+  let epoch = "";
+  client.on("state", (event) => {
+    epoch = String(event.cursor || "").split("-")[0];
+    showState(event);
+  });
+  client.on("gap", showGap);
+  client.on("error", (error) => log("error", String(error?.detail || error?.message || error?.code || error)));
+
+  const follow = (pattern, show) => {
+    client.follow(pattern, (message) => {
+      showMessage(message, message.cursor || (epoch && `${epoch}-${message.seq}`));
+      show(message);
+    }, { since: "last:10" });
+  };
+  follow("weather/**", showWeather);
+  follow("news/**", showNews);
+  setTimeout(() => {
+    noWeather();
+    noNews();
+  }, patience);
+
+  byId("publish").addEventListener("submit", (event) => {
+    event.preventDefault();
+    publish(client, byId("topic").value.trim(), byId("text").value);
+  });
+}
+
+// publish sends the text, as JSON if it is an object or array, and shows the receipt or why there is none.
+function publish(client, topic, text) {
+  const output = byId("receipt");
+  const answer = (kind, words) => {
+    output.dataset.kind = kind;
+    setText(output, words);
+  };
+  answer("", "Publishing …");
+  let data = text;
+  const options = { type: "text/plain" };
+  if (/^\s*[[{]/.test(text)) {
+    try {
+      data = JSON.parse(text);
+      options.type = "application/json";
+    } catch { /* then it is a text */ }
+  }
+  client.publish(topic, data, options, (error, receipt) => {
+    if (error) answer("error", String(error.detail || error.message || error.code || error));
+    else answer("done", `Stored in ${receipt.durability} as ${receipt.cursor}, ${receipt.followers} ${receipt.followers === 1 ? "follower" : "followers"} told.`);
+  });
+}

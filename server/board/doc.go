@@ -1,0 +1,6 @@
+// Package board holds the page at /: a weather and news board fed by the messages of this gateway, and by which
+// everyone can see the client step down and come back. It is static files only, which the binary embeds.
+//
+// The page has neither inline scripts nor inline styles and loads nothing from elsewhere, so that it runs under a strict
+// Content-Security-Policy; icon.svg is its only picture. The package imports nothing of this module and has no goroutines.
+package board

@@ -1,0 +1,58 @@
+// The news list: the newest messages under news/, each in a row of the same height, so that the page stands still.
+
+import { age, el, setText } from "./dom.js";
+
+const rows = 8;
+const items = []; // the newest first: { id, time, element, age }
+const list = document.getElementById("items");
+const empty = document.getElementById("news-empty");
+
+for (let i = 0; i < rows; i++) list.append(el("li", { class: "item waiting", "aria-hidden": "true" }));
+
+// showNews takes a message: a JSON item, or a text, which becomes a headline. One with the key of a shown item replaces it.
+export function showNews(message) {
+  const data = message.data !== null && typeof message.data === "object" ? message.data : { title: String(message.data ?? "(binary)") };
+  const title = typeof data.title === "string" && data.title ? data.title : JSON.stringify(data);
+  const item = { id: `${message.topic} ${message.key || message.seq}`, time: message.time, age: el("time", { datetime: new Date(message.time).toISOString() }) };
+  const link = safeLink(data.link);
+  const heading = link ? el("a", { href: link, rel: "noopener noreferrer", target: "_blank" }, title) : title;
+  item.element = el("li", { class: "item" },
+    el("div", { class: "meta" }, el("span", { class: "source" }, typeof data.source === "string" ? data.source : message.topic), item.age),
+    el("h3", { title }, heading),
+    el("p", {}, typeof data.summary === "string" ? data.summary : ""));
+  insert(item);
+}
+
+function insert(item) {
+  const old = items.findIndex((other) => other.id === item.id);
+  if (old >= 0) items.splice(old, 1)[0].element.remove();
+  const place = items.findIndex((other) => other.time <= item.time);
+  items.splice(place < 0 ? items.length : place, 0, item);
+  setText(item.age, age(item.time));
+  list.insertBefore(item.element, items[items.indexOf(item) + 1]?.element || list.querySelector(".waiting"));
+  items.splice(rows).forEach((other) => other.element.remove());
+  while (list.children.length > rows) list.lastElementChild.remove();
+  while (list.children.length < rows) list.append(el("li", { class: "item waiting", "aria-hidden": "true" }));
+  if (Date.now() - item.time < 10_000) item.element.classList.add("fresh");
+  empty.hidden = true;
+}
+
+// safeLink lets only web addresses become links: a message is not trusted.
+function safeLink(link) {
+  try {
+    const url = new URL(link);
+    return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+// noNews says how to get some, where nothing has come.
+export function noNews() {
+  empty.hidden = items.length > 0;
+}
+
+setInterval(() => {
+  const now = Date.now();
+  items.forEach((item) => setText(item.age, age(item.time, now)));
+}, 5000);

@@ -1,0 +1,95 @@
+// The weather cards: one per topic under weather/, always in the order of their first message.
+
+import { age, el, flash, setText } from "./dom.js";
+import { icon, sky } from "./icons.js";
+
+const placeholders = 8;
+const maxCards = 24;
+const noticeAge = 5 * 60_000; // how long a plain text stands before the figures, in milliseconds
+
+const cards = new Map(); // topic → card
+const list = document.getElementById("cards");
+const empty = document.getElementById("weather-empty");
+
+for (let i = 0; i < placeholders; i++) list.append(el("li", { class: "card waiting", "aria-hidden": "true" }));
+
+// showWeather takes a message: a JSON report, or a text, which is shown in the card as it is.
+export function showWeather(message) {
+  const card = cards.get(message.topic) || newCard(message.topic);
+  if (!card) return;
+  if (isReport(message.data)) {
+    report(card, message.data);
+  } else {
+    const text = typeof message.data === "string" ? message.data : JSON.stringify(message.data) ?? "(binary)";
+    card.notice = { text, time: message.time };
+    setText(card.noticeText, text);
+    card.noticeText.title = text;
+  }
+  refresh(card);
+  flash(card.element);
+}
+
+function isReport(data) {
+  return data !== null && typeof data === "object" && typeof data.temperature === "number";
+}
+
+function report(card, r) {
+  const code = Number.isInteger(r.code) ? r.code : 3;
+  const isDay = r.day !== false;
+  const unit = typeof r.unit === "string" ? r.unit : "°";
+  const round = (n) => (typeof n === "number" ? String(Math.round(n)).replace(/^-/, "\u2212") : "–");
+  card.reported = true;
+  card.element.classList.remove("bare");
+  if (typeof r.place === "string") setText(card.place, r.place);
+  setText(card.country, typeof r.country === "string" ? r.country : "");
+  setText(card.temperature, round(r.temperature) + "°");
+  card.temperature.title = r.temperature + " " + unit;
+  setText(card.conditions, typeof r.conditions === "string" ? r.conditions : "");
+  setText(card.range, `${round(r.high)}° / ${round(r.low)}°`);
+  setText(card.wind, `${round(r.wind)} ${typeof r.windUnit === "string" ? r.windUnit : ""}`);
+  setText(card.humidity, round(r.humidity) + " %");
+  const look = `${code} ${isDay}`;
+  if (card.look !== look) {
+    card.look = look;
+    card.element.dataset.sky = sky(code);
+    card.element.dataset.light = isDay ? "day" : "night";
+    card.icon.replaceChildren(icon(code, isDay));
+  }
+}
+
+// refresh chooses between the text and the figures, which share one place so that nothing moves.
+function refresh(card, now = Date.now()) {
+  const showNotice = card.notice && (!card.reported || now - card.notice.time < noticeAge);
+  card.element.classList.toggle("noticed", Boolean(showNotice));
+  if (showNotice) setText(card.noticeAge, age(card.notice.time, now));
+}
+
+function newCard(topic) {
+  if (cards.size >= maxCards) return null;
+  const card = {
+    place: el("h3"), country: el("p", { class: "country" }), icon: el("div", { class: "sky" }), temperature: el("p", { class: "temperature" }, "–"),
+    conditions: el("p", { class: "conditions" }), range: el("dd"), wind: el("dd"), humidity: el("dd"),
+    noticeText: el("p", { class: "notice-text" }), noticeAge: el("span", { class: "notice-age" }),
+  };
+  setText(card.place, topic.split("/").slice(1).join(" / ").replace(/(^|[\s-])\p{L}/gu, (s) => s.toUpperCase()).replaceAll("-", " "));
+  card.element = el("li", { class: "card bare" },
+    el("div", { class: "card-head" }, el("div", { class: "names" }, card.place, card.country), card.icon),
+    el("div", { class: "reading" }, card.temperature, card.conditions),
+    el("div", { class: "foot" },
+      el("dl", { class: "figures" },
+        el("div", {}, el("dt", {}, "High / low"), card.range), el("div", {}, el("dt", {}, "Wind"), card.wind), el("div", {}, el("dt", {}, "Humidity"), card.humidity)),
+      el("div", { class: "notice" }, card.noticeText, card.noticeAge)));
+  cards.set(topic, card);
+  const waiting = list.querySelector(".waiting");
+  if (waiting) waiting.replaceWith(card.element);
+  else list.append(card.element);
+  empty.hidden = true;
+  return card;
+}
+
+// noWeather says how to get some, where nothing has come.
+export function noWeather() {
+  empty.hidden = cards.size > 0;
+}
+
+setInterval(() => cards.forEach((card) => refresh(card)), 5000);
