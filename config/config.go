@@ -1,0 +1,97 @@
+package config
+
+import (
+	"time"
+
+	"tidings/gateway"
+	"tidings/transport"
+)
+
+// Config is the whole configuration. A field's tags: `key` is its name in the file, `help` says what it does (starting in
+// lower case, for flags as for the page), `env` names another environment variable that adds to it, `secret` keeps it off
+// the command line, `choices` are all its values.
+type Config struct {
+	Listen         string   `key:"listen" help:"address and port to listen on; an empty host means all interfaces"`
+	Node           string   `key:"node" help:"this gateway's name in metrics and in hello; the host's name if empty"`
+	PublishKeys    []string `key:"publish_keys" env:"TIDINGS_PUBLISH_KEY" secret:"yes" help:"keys that may publish, as Authorization: Bearer; without any, everybody who can reach the gateway may"`
+	PublishKeyFile string   `key:"publish_key_file" help:"file with further publish keys, one a line; lines that start with # are left out"`
+	Insecure       bool     `key:"insecure" help:"start on an address that other machines can reach although no publish key is set"`
+	Origins        []string `key:"origins" help:"origins of web pages that may use the gateway beside its own, such as https://example.org; * for every origin"`
+	Transports     []string `key:"transports" help:"transports that are offered, best first; what is not listed is off"`
+
+	Limits      Limits      `key:"limits" help:"how much one client may take"`
+	History     History     `key:"history" help:"how much is kept for readers who come back"`
+	Ping        Duration    `key:"ping" help:"heartbeat on a stream on which nothing else is said; followers may ask for less"`
+	Poll        Duration    `key:"poll" help:"how often a client without a better transport is asked to poll"`
+	Idempotency Idempotency `key:"idempotency" help:"how long a publish can be repeated safely"`
+	AppendWait  Duration    `key:"append_wait" help:"how long a publish waits for the fan-out to catch up before it is answered 503"`
+	Log         Log         `key:"log" help:"what the gateway writes to standard error"`
+	Metrics     Metrics     `key:"metrics" help:"what Prometheus scrapes"`
+	Board       bool        `key:"board" help:"serve the demo and console page at /"`
+}
+
+// Limits bound what one client may take.
+type Limits struct {
+	Body              Size `key:"body" help:"size of one message, and of one request body"`
+	Connections       int  `key:"connections" help:"connections that follow at the same time, all clients together; 0 for as many as the system allows"`
+	HeldPolls         int  `key:"held_polls" help:"long polls that are held at the same time, all clients together; 0 for as many as the system allows"`
+	TopicsPerFollower int  `key:"topics_per_follower" help:"topics and patterns that one follower may follow"`
+}
+
+// History says how much of the log is kept.
+type History struct {
+	Bytes      Size     `key:"bytes" help:"memory for the history of all topics together; the oldest goes first"`
+	Messages   int      `key:"messages" help:"messages kept per topic; 1 makes a topic hold its newest message only"`
+	TopicBytes Size     `key:"topic_bytes" help:"bytes of payload kept per topic"`
+	Age        Duration `key:"age" help:"how long a message is kept"`
+	Rules      []Rule   `key:"rules" help:"other bounds for some topics: the first rule whose topic matches holds, and what it leaves out is as above"`
+}
+
+// Rule bounds the history of the topics that match.
+type Rule struct {
+	Topic    string   `key:"topic" help:"a topic or pattern"`
+	Messages int      `key:"messages" help:"as history.messages"`
+	Bytes    Size     `key:"bytes" help:"as history.topic_bytes"`
+	Age      Duration `key:"age" help:"as history.age"`
+}
+
+// Idempotency bounds the memory of publishes.
+type Idempotency struct {
+	Keys   int      `key:"keys" help:"idempotency keys that are remembered; past that the oldest is forgotten"`
+	Window Duration `key:"window" help:"how long an idempotency key is remembered"`
+}
+
+// Log says what is logged.
+type Log struct {
+	Level  string `key:"level" choices:"debug info warn error" help:"least level that is logged: debug, info, warn or error"`
+	Format string `key:"format" choices:"text json" help:"text or json"`
+}
+
+// Metrics says where metrics are served.
+type Metrics struct {
+	Listen string `key:"listen" help:"address and port of a listener for /metrics alone; if empty, it is served beside the topics"`
+}
+
+// Default returns the configuration without file, environment and flags.
+func Default() Config {
+	c := Config{
+		Listen: "127.0.0.1:8080",
+		Limits: Limits{Body: 1 << 20, TopicsPerFollower: 100},
+		History: History{
+			Bytes:      256 << 20,
+			Messages:   gateway.DefaultRetention.Messages,
+			TopicBytes: Size(gateway.DefaultRetention.Bytes),
+			Age:        Duration(gateway.DefaultRetention.Age),
+		},
+		Ping:        Duration(20 * time.Second),
+		Poll:        Duration(5 * time.Second),
+		Idempotency: Idempotency{Keys: 100_000, Window: Duration(5 * time.Minute)},
+		AppendWait:  Duration(2 * time.Second),
+		Log:         Log{Level: "info", Format: "text"},
+		Board:       true,
+	}
+	for _, kind := range transport.Kinds {
+		c.Transports = append(c.Transports, kind.String())
+	}
+	return c
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidings/gateway"
+	"tidings/transport"
+)
+
+// bounds holds the least and greatest value of options that are numbers.
+var bounds = map[string]struct{ least, most int64 }{
+	"limits.body":                {1, 1 << 30},
+	"limits.connections":         {0, 1 << 30},
+	"limits.held_polls":          {0, 1 << 30},
+	"limits.topics_per_follower": {1, 100_000},
+	"history.bytes":              {1 << 20, 1 << 46},
+	"history.messages":           {1, 1 << 30},
+	"history.topic_bytes":        {1, 1 << 46},
+	"history.age":                {int64(time.Second), int64(10 * 365 * 24 * time.Hour)},
+	"ping":                       {int64(time.Second), int64(5 * time.Minute)},
+	"poll":                       {int64(100 * time.Millisecond), int64(time.Hour)},
+	"idempotency.keys":           {1, 1 << 30},
+	"idempotency.window":         {int64(time.Second), int64(7 * 24 * time.Hour)},
+	"append_wait":                {int64(time.Millisecond), int64(time.Minute)},
+}
+
+// validate reports what each value says wrong. A value that could not be read is still its default here.
+func (l *loader) validate() {
+	for _, o := range options {
+		v := l.field(o)
+		if b, ok := bounds[o.Key]; ok && (v.Int() < b.least || v.Int() > b.most) {
+			as := func(n int64) string { return format(reflect.ValueOf(n).Convert(o.kind)) }
+			l.wrong(o.Key, "%s is out of bounds: from %s to %s", as(v.Int()), as(b.least), as(b.most))
+		}
+		if len(o.Choices) > 0 && !slices.Contains(o.Choices, v.String()) {
+			l.wrong(o.Key, "%q is none of %s%s", v.String(), strings.Join(o.Choices, ", "), meant(v.String(), o.Choices))
+		}
+	}
+	c := l.config
+	if c.Limits.Body > c.History.Bytes {
+		l.wrong("limits.body", "%v do not fit into history.bytes, which is %v", c.Limits.Body, c.History.Bytes)
+	}
+	l.validateRules()
+	l.validateTransports()
+	l.validateAccess()
+	if c.Metrics.Listen != "" {
+		if _, err := splitAddress(c.Metrics.Listen); err != nil {
+			l.wrong("metrics.listen", "%v", err)
+		} else if c.Metrics.Listen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
+			l.wrong("metrics.listen", "is the same as listen; leave it empty to serve /metrics there")
+		}
+	}
+}
+
+// wrong reports a mistake in the value of a key.
+func (l *loader) wrong(key, format string, args ...any) {
+	l.mistakes.add(l.origins[key], "%s: %s", key, fmt.Sprintf(format, args...))
+}
+
+func (l *loader) validateRules() {
+	for i, r := range l.config.History.Rules {
+		path := fmt.Sprintf("history.rules[%d]", i)
+		// wrongIn falls back to the rule's own place where the key is not written.
+		wrongIn := func(key, format string, args ...any) {
+			where := cmp.Or(l.origins[path+"."+key], l.origins[path])
+			l.mistakes.add(where, "%s.%s: %s", path, key, fmt.Sprintf(format, args...))
+		}
+		if r.Topic == "" {
+			wrongIn("topic", "is missing")
+		} else if _, err := gateway.ParsePattern(r.Topic); err != nil {
+			wrongIn("topic", "%v", err)
+		} else if r == (Rule{Topic: r.Topic}) {
+			wrongIn("topic", "the rule for %q says nothing: it needs messages, bytes or age", r.Topic)
+		}
+		if r.Messages < 0 {
+			wrongIn("messages", "%d is less than 1", r.Messages)
+		}
+		if r.Bytes < 0 {
+			wrongIn("bytes", "%v is less than 1", r.Bytes)
+		}
+		if r.Age != 0 && r.Age < Duration(time.Second) {
+			wrongIn("age", "%v is less than 1s", r.Age)
+		}
+	}
+}
+
+func (l *loader) validateTransports() {
+	var names []string
+	for _, kind := range transport.Kinds {
+		names = append(names, kind.String())
+	}
+	seen := map[string]bool{}
+	for _, name := range l.config.Transports {
+		switch {
+		case !slices.Contains(names, name):
+			l.wrong("transports", "%q is none of %s%s", name, strings.Join(names, ", "), meant(name, names))
+		case seen[name]:
+			l.wrong("transports", "%q is there twice", name)
+		}
+		seen[name] = true
+	}
+	if len(l.config.Transports) == 0 {
+		l.wrong("transports", "at least one is needed")
+	}
+}
+
+// validateAccess reports who could come in that should not.
+func (l *loader) validateAccess() {
+	for _, origin := range l.config.Origins {
+		if u, err := url.Parse(origin); origin != "*" &&
+			(err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin) {
+			l.wrong("origins", "%q is no origin: write it as https://example.org, or * for every one", origin)
+		}
+	}
+	for _, key := range l.config.PublishKeys {
+		switch {
+		case key == "":
+			l.wrong("publish_keys", "one of the keys is empty")
+		case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+			l.wrong("publish_keys", "one of the keys has spaces or characters that no header can carry")
+		}
+	}
+	loopback, err := splitAddress(l.config.Listen)
+	switch {
+	case err != nil:
+		l.wrong("listen", "%v", err)
+	case !loopback && len(l.config.PublishKeys) == 0 && !l.config.Insecure && !l.badKeyFile():
+		l.wrong("listen", "other machines can reach %s, and anyone could publish there: set publish_keys (or "+
+			"TIDINGS_PUBLISH_KEY), or say insecure if that is what you want", l.config.Listen)
+	}
+}
+
+// badKeyFile reports whether keys were meant to come from a file that could not be read, which is a mistake already.
+func (l *loader) badKeyFile() bool {
+	return l.config.PublishKeyFile != "" && len(l.config.PublishKeys) == 0
+}
+
+// splitAddress checks host:port and reports whether only this machine can reach it.
+func splitAddress(address string) (loopback bool, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false, fmt.Errorf("%q is no address: write host:port, as 127.0.0.1:8080 or :8080", address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil { // 0: the system picks one
+		return false, fmt.Errorf("%q has no port from 0 to 65535", address)
+	}
+	if host == "localhost" {
+		return true, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback(), nil
+}
