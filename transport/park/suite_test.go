@@ -1,0 +1,567 @@
+package park
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// kinds are the ways in which a client may be connected. Every test of the suite runs over each.
+var kinds = []struct {
+	name  string
+	taken bool // out of the handler
+	start func(t *testing.T, h http.Handler) (url string, client *http.Client)
+}{
+	{"tcp", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
+		return serve(t, h, listen(t, "tcp", "127.0.0.1:0"), nil)
+	}},
+	{"unix", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
+		return serve(t, h, listen(t, "unix", filepath.Join(t.TempDir(), "s")), nil)
+	}},
+	{"wrapped", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
+		return serve(t, h, wrapping{listen(t, "tcp", "127.0.0.1:0")}, nil)
+	}},
+	{"pipe", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
+		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		return serve(t, h, l, l.dial)
+	}},
+	{"tls", true, func(t *testing.T, h http.Handler) (string, *http.Client) { return secure(t, h, false) }},
+	{"http2", false, func(t *testing.T, h http.Handler) (string, *http.Client) { return secure(t, h, true) }},
+}
+
+func listen(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func serve(t *testing.T, h http.Handler, l net.Listener, dial func() (net.Conn, error)) (string, *http.Client) {
+	t.Helper()
+	server := &http.Server{Handler: h}
+	var done sync.WaitGroup
+	done.Go(func() { _ = server.Serve(l) })
+	if dial == nil {
+		dial = func() (net.Conn, error) { return net.Dial(l.Addr().Network(), l.Addr().String()) }
+	}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return dial() }}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		server.Close()
+		done.Wait()
+	})
+	return "http://parked.test/", &http.Client{Transport: transport}
+}
+
+func secure(t *testing.T, h http.Handler, http2 bool) (string, *http.Client) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.EnableHTTP2 = http2
+	server.StartTLS()
+	client := server.Client()
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL, client
+}
+
+// wrapping hides the type of its connections.
+type wrapping struct{ net.Listener }
+
+func (l wrapping) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	return struct{ net.Conn }{nc}, err
+}
+
+// pipes is a listener for connections without a network.
+type pipes struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case nc := <-l.conns:
+		return nc, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipes) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func (l *pipes) dial() (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case l.conns <- far:
+		return near, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// ears record what a Handler hears.
+type ears struct {
+	ready chan struct{} // of size 1
+	gone  chan struct{} // of size 8: more than one is a fault
+	data  chan string
+	fail  error // what Data returns
+}
+
+func newEars() *ears {
+	return &ears{ready: make(chan struct{}, 1), gone: make(chan struct{}, 8), data: make(chan string, 64)}
+}
+
+func (e *ears) Data(b []byte) error {
+	e.data <- string(b)
+	return e.fail
+}
+
+func (e *ears) Ready() {
+	select {
+	case e.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (e *ears) Gone() { e.gone <- struct{}{} }
+
+func (e *ears) goneOnce(t *testing.T) {
+	t.Helper()
+	<-e.gone
+	if len(e.gone) > 0 {
+		t.Error("Gone was called twice")
+	}
+}
+
+// shard writes to an answer as a shard of the gateway does.
+type shard struct {
+	t *testing.T
+	Answer
+	*ears
+	rest   []byte
+	served <-chan struct{} // closed when Serve has returned
+}
+
+// frame makes a body's part of b.
+func (s *shard) frame(b []byte) []byte {
+	if !s.Chunked {
+		return b
+	}
+	return fmt.Appendf(nil, "%x\r\n%s\r\n", len(b), b)
+}
+
+// end is what closes a complete body.
+func (s *shard) end() []byte {
+	if !s.Chunked {
+		return nil
+	}
+	return []byte("0\r\n\r\n")
+}
+
+// offer writes what there is room for and returns what is left.
+func (s *shard) offer(parts [][]byte) ([][]byte, error) {
+	n, err := s.Conn.Write(parts)
+	s.rest = Rest(parts, n)
+	for len(parts) > 0 && n >= len(parts[0]) {
+		n -= len(parts[0])
+		parts = parts[1:]
+	}
+	if n > 0 {
+		parts = append([][]byte{parts[0][n:]}, parts[1:]...)
+	}
+	return parts, err
+}
+
+// write writes everything, waiting for room.
+func (s *shard) write(parts ...[]byte) {
+	s.t.Helper()
+	for {
+		left, err := s.offer(parts)
+		if err != nil {
+			s.t.Errorf("Write: %v", err)
+			return
+		}
+		if parts = left; len(parts) == 0 {
+			return
+		}
+		<-s.ready
+	}
+}
+
+// fill writes until there is no more room, and returns how many bytes of the body went out or are in the rest.
+func (s *shard) fill(piece []byte) int {
+	s.t.Helper()
+	for n := 0; ; n += len(piece) {
+		left, err := s.offer([][]byte{s.frame(piece)})
+		if err != nil {
+			s.t.Fatalf("Write: %v", err)
+		}
+		if len(left) > 0 {
+			if s.rest != nil {
+				n += len(piece)
+			}
+			return n
+		}
+	}
+}
+
+// client is the other end.
+type client struct {
+	*http.Response
+	leave context.CancelFunc
+}
+
+// connect makes a request that is answered by a parked connection; before runs in the handler, ahead of Serve.
+func connect(t *testing.T, start func(*testing.T, http.Handler) (string, *http.Client), before func(*shard)) (*shard, *client) {
+	t.Helper()
+	shards := make(chan *shard, 1)
+	served := make(chan struct{})
+	url, web := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(served)
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Vary", "Origin")
+		answer, err := Open(w, r, http.Header{"Content-Type": {"text/x"}, "Vary": {"Accept"}})
+		if err != nil {
+			t.Errorf("Open: %v", err)
+			return
+		}
+		s := &shard{t: t, Answer: answer, ears: newEars(), served: served}
+		if before != nil {
+			before(s)
+		} else if len(answer.Head) > 0 {
+			_, _ = answer.Conn.Write([][]byte{answer.Head})
+		}
+		shards <- s
+		answer.Conn.Serve(s.ears)
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { response.Body.Close() })
+	s := <-shards
+	t.Cleanup(s.Conn.Close)
+	return s, &client{response, cancel}
+}
+
+func TestSuite(t *testing.T) {
+	piece := []byte(strings.Repeat("weather", 1000))
+	cases := []struct {
+		name string
+		run  func(t *testing.T, s *shard, c *client)
+	}{
+		{"head", func(t *testing.T, s *shard, c *client) {
+			s.Conn.Finish([][]byte{s.end()})
+			_, _ = io.Copy(io.Discard, c.Body)
+			if c.StatusCode != 200 || c.Header.Get("Content-Type") != "text/x" || c.Header.Get("Access-Control-Allow-Origin") != "*" ||
+				strings.Join(c.Header.Values("Vary"), ", ") != "Origin, Accept" || c.Header.Get("Date") == "" {
+				t.Errorf("status %d, header %v", c.StatusCode, c.Header)
+			}
+		}},
+		{"everything arrives in order", func(t *testing.T, s *shard, c *client) {
+			var want strings.Builder
+			for i := range 2000 {
+				fmt.Fprintf(&want, "%d,", i)
+			}
+			var done sync.WaitGroup
+			done.Go(func() {
+				var parts [][]byte
+				for i := range 2000 {
+					parts = append(parts, s.frame(fmt.Appendf(nil, "%d,", i)))
+					if len(parts) == 150 || i == 1999 { // more than one system call takes
+						s.write(parts...)
+						parts = nil
+					}
+				}
+				s.Conn.Finish([][]byte{s.end()})
+			})
+			got, err := io.ReadAll(c.Body)
+			if err != nil || string(got) != want.String() {
+				t.Errorf("got %d bytes and %v, want %d", len(got), err, want.Len())
+			}
+			done.Wait()
+		}},
+		{"a client that does not read", func(t *testing.T, s *shard, c *client) {
+			total := s.fill(piece)
+			var done sync.WaitGroup
+			done.Go(func() {
+				<-s.ready
+				if s.rest != nil {
+					s.write(s.rest)
+				}
+				for range 100 {
+					s.write(s.frame(piece))
+				}
+				s.Conn.Finish([][]byte{s.end()})
+			})
+			n, err := io.Copy(io.Discard, c.Body)
+			if err != nil || n != int64(total+100*len(piece)) {
+				t.Errorf("got %d bytes and %v, want %d", n, err, total+100*len(piece))
+			}
+			done.Wait()
+		}},
+		{"finish while full", func(t *testing.T, s *shard, c *client) {
+			total := s.fill(piece)
+			s.Conn.Finish([][]byte{s.rest, s.frame([]byte("the end")), s.end()})
+			got, err := io.ReadAll(c.Body)
+			if err != nil || len(got) != total+7 || !strings.HasSuffix(string(got), "the end") {
+				t.Errorf("got %d bytes and %v, want %d", len(got), err, total+7)
+			}
+			if _, err := s.Conn.Write([][]byte{piece}); !errors.Is(err, ErrClosed) {
+				t.Errorf("Write after Finish: %v", err)
+			}
+			s.Conn.Finish(nil)
+		}},
+		{"the client leaves", func(t *testing.T, s *shard, c *client) {
+			s.write(s.frame(piece))
+			_, _ = io.ReadFull(c.Body, make([]byte, len(piece)))
+			c.leave()
+			s.goneOnce(t)
+			if _, err := s.Conn.Write([][]byte{piece}); err == nil {
+				t.Error("Write after Gone takes bytes")
+			}
+		}},
+		{"the client leaves while the connection is full", func(t *testing.T, s *shard, c *client) {
+			s.fill(piece)
+			c.leave()
+			s.goneOnce(t)
+		}},
+		{"close cuts the answer", func(t *testing.T, s *shard, c *client) {
+			s.Conn.Close()
+			s.Conn.Close()
+			if _, err := io.ReadAll(c.Body); err == nil {
+				t.Error("the client takes the cut for an end")
+			}
+			if _, err := s.Conn.Write([][]byte{piece}); !errors.Is(err, ErrClosed) {
+				t.Errorf("Write after Close: %v", err)
+			}
+			<-s.served
+		}},
+		{"close while full", func(t *testing.T, s *shard, c *client) {
+			s.fill(piece)
+			s.Conn.Close()
+			if _, err := io.ReadAll(c.Body); err == nil {
+				t.Error("the client takes the cut for an end")
+			}
+		}},
+		{"close and leave at once", func(_ *testing.T, s *shard, c *client) {
+			c.leave()
+			s.Conn.Close()
+			<-s.served
+		}},
+	}
+	for _, kind := range kinds {
+		for _, c := range cases {
+			t.Run(kind.name+"/"+c.name, func(t *testing.T) {
+				s, client := connect(t, kind.start, nil)
+				c.run(t, s, client)
+			})
+		}
+	}
+}
+
+func TestBeforeServe(t *testing.T) {
+	piece := []byte(strings.Repeat("weather", 1000))
+	for _, kind := range kinds {
+		t.Run(kind.name+"/full", func(t *testing.T) {
+			total := 0
+			s, c := connect(t, kind.start, func(s *shard) {
+				if left, err := s.offer([][]byte{s.Head}); err != nil || len(left) > 0 {
+					t.Errorf("the head leaves %d parts and %v", len(left), err)
+				}
+				if kind.name == "pipe" {
+					return // takes the head when the client reads, and so nothing else yet
+				}
+				total = s.fill(piece)
+			})
+			var done sync.WaitGroup
+			done.Go(func() {
+				if total > 0 {
+					<-s.ready
+				}
+				if s.rest != nil {
+					s.write(s.rest)
+				}
+				s.write(s.frame(piece))
+				s.Conn.Finish([][]byte{s.end()})
+			})
+			n, err := io.Copy(io.Discard, c.Body)
+			if err != nil || n != int64(total+len(piece)) {
+				t.Errorf("got %d bytes and %v, want %d", n, err, total+len(piece))
+			}
+			done.Wait()
+		})
+		t.Run(kind.name+"/finished", func(t *testing.T) {
+			s, c := connect(t, kind.start, func(s *shard) {
+				s.Conn.Finish([][]byte{s.Head, s.frame(piece), s.end()})
+			})
+			got, err := io.ReadAll(c.Body)
+			if err != nil || len(got) != len(piece) {
+				t.Errorf("got %d bytes and %v", len(got), err)
+			}
+			<-s.served
+		})
+	}
+}
+
+// TestUpstream sends bytes with the request and behind it, on a connection that was taken without an answer.
+func TestUpstream(t *testing.T) {
+	for _, kind := range kinds {
+		if !kind.taken || kind.name == "pipe" {
+			continue
+		}
+		for _, fail := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/fail=%v", kind.name, fail), func(t *testing.T) {
+				ear := newEars()
+				if fail {
+					ear.fail = errors.New("no more of this")
+				}
+				conns := make(chan Conn, 1)
+				url, web := kind.start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					c, err := Take(w)
+					if err != nil {
+						t.Errorf("Take: %v", err)
+						return
+					}
+					c.Serve(ear)
+					conns <- c
+				}))
+				nc := dialOf(t, url, web)
+				defer nc.Close()
+				fmt.Fprint(nc, "GET / HTTP/1.1\r\nHost: a\r\n\r\nfirst")
+				if got := <-ear.data; got != "first" {
+					t.Errorf("got %q", got)
+				}
+				if fail {
+					ear.goneOnce(t)
+					if _, err := nc.Read(make([]byte, 1)); err == nil {
+						t.Error("the connection is still there")
+					}
+					return
+				}
+				c := <-conns
+				fmt.Fprint(nc, "second")
+				if got := <-ear.data; got != "second" {
+					t.Errorf("got %q", got)
+				}
+				c.Finish([][]byte{[]byte("bye")})
+				if kind.name != "wrapped" { // which cannot close one side only
+					fmt.Fprint(nc, "third") // dropped, and answered with no reset that would destroy the bye
+				}
+				if got, err := io.ReadAll(nc); err != nil || string(got) != "bye" {
+					t.Errorf("got %q and %v", got, err)
+				}
+			})
+		}
+	}
+}
+
+func dialOf(t *testing.T, url string, web *http.Client) net.Conn {
+	t.Helper()
+	transport, _ := web.Transport.(*http.Transport)
+	if host, ok := strings.CutPrefix(url, "https://"); ok {
+		nc, err := tls.Dial("tcp", host, transport.TLSClientConfig.Clone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nc
+	}
+	nc, err := transport.DialContext(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
+
+func TestHTTP10(t *testing.T) {
+	url, web := kinds[0].start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := Open(w, r, http.Header{"Content-Type": {"text/x"}, "X-A": {"1\r\nX-B: 2"}})
+		if err != nil || answer.Chunked {
+			t.Errorf("chunked %v, %v", answer.Chunked, err)
+			return
+		}
+		answer.Conn.Finish([][]byte{answer.Head, []byte("bare")})
+	}))
+	nc := dialOf(t, url, web)
+	defer nc.Close()
+	fmt.Fprint(nc, "GET / HTTP/1.0\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(nc), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err != nil || string(got) != "bare" || !response.Close || response.Header.Get("X-B") != "" {
+		t.Errorf("got %q, %v, %v", got, err, response.Header)
+	}
+}
+
+// TestCloseRace closes while the other goroutines are busy; the race detector is the judge.
+func TestCloseRace(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			s, c := connect(t, kind.start, nil)
+			var done sync.WaitGroup
+			done.Go(func() { _, _ = io.Copy(io.Discard, io.LimitReader(c.Body, 1<<20)); c.leave() })
+			done.Go(func() {
+				piece := s.frame([]byte(strings.Repeat("weather", 5000)))
+				for range 100 {
+					if _, err := s.Conn.Write([][]byte{piece, piece}); err != nil {
+						break
+					}
+				}
+				s.Conn.Close()
+			})
+			done.Wait()
+			<-s.served
+		})
+	}
+}
+
+func TestRecorder(t *testing.T) {
+	w := httptest.NewRecorder()
+	answer, err := Open(w, httptest.NewRequest(http.MethodGet, "/", http.NoBody), http.Header{"Content-Type": {"text/x"}})
+	if err != nil || answer.Chunked || len(answer.Head) > 0 {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	ear := newEars()
+	go func() {
+		_, _ = answer.Conn.Write([][]byte{[]byte("a"), []byte("b")})
+		answer.Conn.Finish([][]byte{[]byte("c")})
+	}()
+	answer.Conn.Serve(ear)
+	if w.Body.String() != "abc" || !w.Flushed || w.Header().Get("Content-Type") != "text/x" {
+		t.Errorf("got %q", w.Body)
+	}
+}
