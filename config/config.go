@@ -12,12 +12,13 @@ import (
 // the command line, `choices` are all its values.
 type Config struct {
 	Listen         string   `key:"listen" help:"address and port to listen on; an empty host means all interfaces"`
-	Node           string   `key:"node" help:"this gateway's name in metrics and in hello; the host's name if empty"`
+	Node           string   `key:"node" help:"this gateway's name in metrics and in hello; random if empty"`
 	PublishKeys    []string `key:"publish_keys" env:"TIDINGS_PUBLISH_KEY" secret:"yes" help:"keys that may publish, as Authorization: Bearer; without any, everybody who can reach the gateway may"`
 	PublishKeyFile string   `key:"publish_key_file" help:"file with further publish keys, one a line; lines that start with # are left out"`
 	Insecure       bool     `key:"insecure" help:"start on an address that other machines can reach although no publish key is set"`
-	Origins        []string `key:"origins" help:"origins of web pages that may use the gateway beside its own, such as https://example.org; * for every origin"`
-	Transports     []string `key:"transports" help:"transports that are offered, best first; what is not listed is off"`
+	Origins        []string `key:"origins" help:"origins of web pages that may use the gateway beside its own, such as https://example.org; * for every origin, null for pages without one"`
+	Hosts          []string `key:"hosts" help:"names under which the gateway is reached beside those of its address, such as that of a proxy in front of it"`
+	Transports     []string `key:"transports" help:"transports that are offered; what is not listed is off"`
 
 	Limits      Limits      `key:"limits" help:"how much one client may take"`
 	History     History     `key:"history" help:"how much is kept for readers who come back"`
@@ -25,6 +26,7 @@ type Config struct {
 	Poll        Duration    `key:"poll" help:"how often a client without a better transport is asked to poll"`
 	Idempotency Idempotency `key:"idempotency" help:"how long a publish can be repeated safely"`
 	AppendWait  Duration    `key:"append_wait" help:"how long a publish waits for the fan-out to catch up before it is answered 503"`
+	Drain       Duration    `key:"drain" help:"how long a stop waits for requests that are being answered"`
 	Log         Log         `key:"log" help:"what the gateway writes to standard error"`
 	Metrics     Metrics     `key:"metrics" help:"what Prometheus scrapes"`
 	Board       bool        `key:"board" help:"serve the demo and console page at /"`
@@ -32,9 +34,10 @@ type Config struct {
 
 // Limits bound what one client may take.
 type Limits struct {
-	Body              Size `key:"body" help:"size of one message, and of one request body"`
-	Connections       int  `key:"connections" help:"connections that follow at the same time, all clients together; 0 for as many as the system allows"`
-	HeldPolls         int  `key:"held_polls" help:"long polls that are held at the same time, all clients together; 0 for as many as the system allows"`
+	Body              Size `key:"body" help:"size of one message"`
+	Batch             Size `key:"batch" help:"size of a batch that is sent as one JSON array; NDJSON is bounded by the line only"`
+	Connections       int  `key:"connections" help:"connections that follow at the same time, all clients together, held polls included"`
+	HeldPolls         int  `key:"held_polls" help:"long polls that are held at the same time, all clients together; 0 for as many as there may be connections"`
 	TopicsPerFollower int  `key:"topics_per_follower" help:"topics and patterns that one follower may follow"`
 }
 
@@ -76,7 +79,7 @@ type Metrics struct {
 func Default() Config {
 	c := Config{
 		Listen: "127.0.0.1:8080",
-		Limits: Limits{Body: 1 << 20, TopicsPerFollower: 100},
+		Limits: Limits{Body: 1 << 20, Batch: 16 << 20, Connections: 20_000, TopicsPerFollower: 100},
 		History: History{
 			Bytes:      256 << 20,
 			Messages:   gateway.DefaultRetention.Messages,
@@ -87,6 +90,7 @@ func Default() Config {
 		Poll:        Duration(5 * time.Second),
 		Idempotency: Idempotency{Keys: 100_000, Window: Duration(5 * time.Minute)},
 		AppendWait:  Duration(2 * time.Second),
+		Drain:       Duration(10 * time.Second),
 		Log:         Log{Level: "info", Format: "text"},
 		Board:       true,
 	}

@@ -74,6 +74,9 @@ func normal(c Config) Config {
 	if len(c.Origins) == 0 {
 		c.Origins = nil
 	}
+	if len(c.Hosts) == 0 {
+		c.Hosts = nil
+	}
 	if len(c.History.Rules) == 0 {
 		c.History.Rules = nil
 	}
@@ -148,6 +151,8 @@ func TestEveryOption(t *testing.T) {
 			value = "localhost:9"
 		case o.Key == "publish_key_file":
 			value = write(t, "# ours\nsecret\n")
+		case o.Key == "hosts":
+			value = "push.example"
 		case o.Key == "origins":
 			value = "https://a.example"
 		case o.Key == "transports":

@@ -19,17 +19,19 @@ import (
 // bounds holds the least and greatest value of options that are numbers.
 var bounds = map[string]struct{ least, most int64 }{
 	"limits.body":                {1, 1 << 30},
-	"limits.connections":         {0, 1 << 30},
+	"limits.batch":               {1, 1 << 32},
+	"limits.connections":         {1, 1 << 30},
 	"limits.held_polls":          {0, 1 << 30},
 	"limits.topics_per_follower": {1, 100_000},
 	"history.bytes":              {1 << 20, 1 << 46},
 	"history.messages":           {1, 1 << 30},
 	"history.topic_bytes":        {1, 1 << 46},
 	"history.age":                {int64(time.Second), int64(10 * 365 * 24 * time.Hour)},
-	"ping":                       {int64(time.Second), int64(5 * time.Minute)},
+	"ping":                       {int64(time.Second), int64(20 * time.Second)},
 	"poll":                       {int64(100 * time.Millisecond), int64(time.Hour)},
 	"idempotency.keys":           {1, 1 << 30},
 	"idempotency.window":         {int64(time.Second), int64(7 * 24 * time.Hour)},
+	"drain":                      {int64(time.Second), int64(time.Hour)},
 	"append_wait":                {int64(time.Millisecond), int64(time.Minute)},
 }
 
@@ -116,7 +118,7 @@ func (l *loader) validateTransports() {
 // validateAccess reports who could come in that should not.
 func (l *loader) validateAccess() {
 	for _, origin := range l.config.Origins {
-		if u, err := url.Parse(origin); origin != "*" &&
+		if u, err := url.Parse(origin); origin != "*" && origin != "null" &&
 			(err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin) {
 			l.wrong("origins", "%q is no origin: write it as https://example.org, or * for every one", origin)
 		}
