@@ -1,0 +1,95 @@
+// Builds dist from src: joins the modules into one scope, minifies, and proves that the classic script is ES3.
+//
+//   node build.mjs           writes dist
+//   node build.mjs --check   builds in memory, compares with dist, and holds the sizes to their budgets
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { parse } from "acorn";
+import { minify } from "terser";
+
+const here = new URL("./", import.meta.url);
+const banner = "/*! Tidings browser client */\n";
+
+/** Bytes after gzip -9. */
+const budgets = { "tidings.js": 8 * 1024, "tidings.mjs": 8 * 1024 };
+
+/** Gives the modules in the order of their imports, the imported before the importing. */
+async function modules(entry) {
+  const seen = new Map();
+  const visit = async (url) => {
+    if (seen.has(url.href)) return;
+    seen.set(url.href, "");
+    const text = await readFile(url, "utf8");
+    for (const [, path] of text.matchAll(/^import .* from "(.+)";$/gm)) await visit(new URL(path, url));
+    seen.delete(url.href);
+    seen.set(url.href, text);
+  };
+  await visit(new URL(entry, here));
+  return [...seen.values()];
+}
+
+/** Joins the modules into one text without imports and exports. Names at the top must differ: they share a scope. */
+function join(texts) {
+  const names = new Set();
+  for (const text of texts) {
+    for (const [, name] of text.matchAll(/^(?:export )?(?:function|var) (\w+)/gm)) {
+      if (names.has(name)) throw new Error(`two modules declare ${name}`);
+      names.add(name);
+    }
+  }
+  return texts.map((text) => text.replace(/^import .*\n/gm, "").replace(/^export /gm, "")).join("\n");
+}
+
+async function build() {
+  const source = join(await modules("src/tidings.js"));
+  const classic = await minify(
+    `(function (root) {${source}
+      if (typeof module === "object" && module.exports) {
+        module.exports = tidings;
+        tidings.tidings = tidings["default"] = tidings;
+      } else {
+        root.tidings = tidings;
+      }
+    })(this);`,
+    { ie8: true, ecma: 5, compress: { passes: 3 }, mangle: true, format: { ascii_only: true } },
+  );
+  const module = await minify(`${source}\nexport { tidings, tidings as default };`, {
+    module: true,
+    ecma: 2020,
+    compress: { passes: 3, unsafe_arrows: true },
+    format: { ascii_only: true },
+  });
+  parse(classic.code, { ecmaVersion: 3, allowReserved: "never" });
+  parse(module.code, { ecmaVersion: 2020, sourceType: "module" });
+  return {
+    "tidings.js": `${banner}${classic.code}\n`,
+    "tidings.mjs": `${banner}${module.code}\n`,
+    "tidings.d.ts": await readFile(new URL("src/tidings.d.ts", here), "utf8"),
+  };
+}
+
+const files = await build();
+const check = process.argv.includes("--check");
+await mkdir(new URL("dist/", here), { recursive: true });
+
+for (const [name, text] of Object.entries(files)) {
+  const url = new URL(`dist/${name}`, here);
+  if (!check) {
+    await writeFile(url, text);
+  } else if ((await readFile(url, "utf8").catch(() => "")) !== text) {
+    console.error(`dist/${name} is not what src builds to: run "npm run build"`);
+    process.exitCode = 1;
+  }
+}
+
+console.log(`${"file".padEnd(14)}${"bytes".padStart(8)}${"gzip -9".padStart(9)}${"budget".padStart(8)}`);
+for (const [name, budget] of Object.entries(budgets)) {
+  const size = Buffer.byteLength(files[name]);
+  const packed = gzipSync(files[name], { level: 9 }).length;
+  console.log(`${name.padEnd(14)}${String(size).padStart(8)}${String(packed).padStart(9)}${String(budget).padStart(8)}`);
+  if (packed > budget) {
+    console.error(`${name} is over its budget`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,11 @@
+// Package jsclient holds the built browser client, so that the gateway's binary serves it without a file beside it. It owns no
+// goroutine and imports nothing of the project.
+package jsclient
+
+import "embed"
+
+// Files holds dist: dist/tidings.js (a classic script, ES3, also CommonJS), dist/tidings.mjs (an ES module) and
+// dist/tidings.d.ts (types). They are built by `npm run build` in this directory, and committed.
+//
+//go:embed dist/*
+var Files embed.FS

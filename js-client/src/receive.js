@@ -1,0 +1,288 @@
+// What a link brings after its hello: messages, gaps, positions, acks. Each moves covers and is reported.
+import { advance, enter, parseCursor, raise, settle, take } from "./cover.js";
+import { has } from "./link.js";
+import { matches } from "./topic.js";
+import { message } from "./wire.js";
+
+/**
+ * @typedef {import("./link.js").Link} Link
+ * @typedef {import("./link.js").Follow} Follow
+ * @typedef {(type: string, value: any) => void} Report
+ */
+
+/**
+ * Calls into the application, whose mistakes are shown as such and stop nothing here.
+ * @param {(value: any) => void} fn
+ * @param {any} value
+ */
+export function safely(fn, value) {
+  try {
+    fn(value);
+  } catch (error) {
+    setTimeout(function () {
+      throw error;
+    }, 0);
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {any} details
+ * @returns {Error}
+ */
+export function failure(text, details) {
+  /** @type {any} */
+  var error = new Error("tidings: " + text);
+  for (var name in details) {
+    error[name] = details[name];
+  }
+  return error;
+}
+
+/**
+ * The log that the link reads has this epoch.
+ * @param {Link} link
+ * @param {string} epoch
+ * @param {boolean} fromHere its follows begin at the position
+ * @param {Report} report
+ */
+export function begin(link, epoch, fromHere, report) {
+  /** @type {Record<string, boolean>} */
+  var lost = {};
+  link.epoch = epoch;
+  for (var i = 0; i < link.follows.length; i++) {
+    var cover = link.follows[i].cover;
+    if (enter(cover, epoch)) {
+      lost["/" + cover.pattern] = true;
+    }
+    if (fromHere) {
+      settle(cover, link.cursor);
+    }
+  }
+  for (var key in lost) {
+    link.restarted = true;
+    report("gap", { topic: key.slice(1), from: 0, to: 0, reason: "restart" });
+  }
+}
+
+/**
+ * One object of the wire, but hello and bye.
+ * @param {Link} link
+ * @param {any} value
+ * @param {Report} report
+ */
+export function receive(link, value, report) {
+  if (value.topic && value.seq) {
+    deliver(link, value, report);
+  } else if (value.gap) {
+    lift(link, "gap", value.gap, report);
+  } else if (value.deleted) {
+    lift(link, "deleted", value.deleted, report);
+  } else if (value.ping) {
+    move(link, value.ping.cursor);
+  } else if (value.live) {
+    live(link, value.live, report);
+  }
+}
+
+/**
+ * @param {Link} link
+ * @param {string} to
+ */
+function move(link, to) {
+  var point = parseCursor(to);
+  if (point && point.epoch === link.epoch && point.seq > link.seq) {
+    link.seq = point.seq;
+    link.cursor = to;
+  }
+}
+
+/**
+ * @param {Link} link
+ * @param {any} value
+ * @param {Report} report
+ */
+function deliver(link, value, report) {
+  var takers = [];
+  var isLive = false;
+  var missing = false;
+  var i;
+  for (i = 0; i < link.follows.length; i++) {
+    var follow = link.follows[i];
+    if (link.ready[follow.id] && !follow.closed && matches(follow.cover.pattern, value.topic)) {
+      var verdict = take(follow.cover, value);
+      isLive = isLive || link.live["/" + follow.cover.pattern];
+      missing = missing || verdict === 2;
+      if (verdict) {
+        takers.push(follow);
+      }
+    }
+  }
+  message(value, link.epoch);
+  if (isLive) {
+    // Only what is live moves the position: a catch-up may run ahead of the rest of the connection.
+    move(link, value.cursor);
+  }
+  if (missing) {
+    report(
+      "error",
+      failure("messages are missing before " + value.cursor + " in " + value.topic, {
+        topic: value.topic,
+        cursor: value.cursor,
+        cause: "missing"
+      })
+    );
+  }
+  for (i = 0; i < takers.length; i++) {
+    if (!takers[i].closed) {
+      safely(takers[i].fn, value);
+    }
+  }
+}
+
+/**
+ * @param {Link} link
+ * @param {string} type gap or deleted
+ * @param {any} value
+ * @param {Report} report
+ */
+function lift(link, type, value, report) {
+  var news = !value.to;
+  for (var i = 0; i < link.follows.length; i++) {
+    if (link.ready[link.follows[i].id] && raise(link.follows[i].cover, value.topic, value.to)) {
+      news = true;
+    }
+  }
+  // A restart was reported when the epoch changed.
+  if (news && !(link.restarted && value.reason === "restart")) {
+    report(type, value);
+  }
+}
+
+/**
+ * @param {Link} link
+ * @param {{topic: string, cursor: string}} value
+ * @param {Report} report
+ */
+function live(link, value, report) {
+  link.live["/" + value.topic] = true;
+  for (var i = 0; i < link.follows.length; i++) {
+    var follow = link.follows[i];
+    if (link.ready[follow.id] && follow.cover.pattern === value.topic) {
+      settle(follow.cover, value.cursor);
+    }
+  }
+  report("live", value);
+}
+
+/**
+ * A poll's cursor, after its items.
+ * @param {Link} link
+ * @param {{cursor: string, more: boolean}} answer
+ */
+export function arrive(link, answer) {
+  link.cursor = answer.cursor;
+  for (var i = 0; i < link.follows.length; i++) {
+    if (link.ready[link.follows[i].id]) {
+      (answer.more ? advance : settle)(link.follows[i].cover, answer.cursor);
+    }
+  }
+}
+
+/**
+ * Sends up a two-way link what was followed and closed since it was asked.
+ * @param {Link} link
+ * @param {Follow[]} follows
+ * @param {() => number} number gives ids
+ * @returns {boolean} false: it takes a new connection, nothing was sent
+ */
+export function upstream(link, follows, number) {
+  var send = /** @type {any} */ (link.handle).send;
+  /** @type {Record<string, boolean>} */
+  var kept = {};
+  /** @type {Follow[]} */
+  var added = [];
+  var joining = [];
+  var items = [];
+  var gone = [];
+  var i;
+  var id;
+  var key;
+  for (i = 0; i < follows.length; i++) {
+    var follow = follows[i];
+    key = "/" + follow.cover.pattern;
+    if (!has(link.follows, follow)) {
+      if (link.asked[key] === undefined && !kept[key]) {
+        items.push({ topic: follow.cover.pattern, since: follow.cover.ask });
+        added.push(follow);
+      } else if (follow.cover.ask === "now" && link.live[key]) {
+        joining.push(follow);
+      } else {
+        // The same topic from elsewhere: only a new connection can begin early enough for both.
+        return false;
+      }
+    }
+    kept[key] = true;
+  }
+  for (i = 0; i < joining.length; i++) {
+    enter(joining[i].cover, link.epoch);
+    settle(joining[i].cover, link.cursor);
+    link.ready[joining[i].id] = true;
+  }
+  for (key in link.asked) {
+    if (!kept[key]) {
+      gone.push(key.slice(1));
+    }
+  }
+  for (i = 0; i < gone.length; i++) {
+    delete link.asked["/" + gone[i]];
+    delete link.live["/" + gone[i]];
+  }
+  for (i = 0; i < items.length; i++) {
+    link.asked["/" + items[i].topic] = items[i].since;
+  }
+  link.follows = follows.slice();
+  if (gone.length) {
+    send({ id: number(), unfollow: gone });
+  }
+  if (items.length) {
+    id = number();
+    link.sent[id] = added;
+    send({ id: id, follow: items });
+  }
+  return true;
+}
+
+/**
+ * The answer to what went upstream.
+ * @param {Link} link
+ * @param {any} value
+ * @param {Report} report
+ * @param {(follow: Follow) => void} remove ends a follow that was refused
+ */
+export function acknowledge(link, value, report, remove) {
+  var list = link.sent[value.id] || [];
+  delete link.sent[value.id];
+  for (var i = 0; i < list.length; i++) {
+    var cover = list[i].cover;
+    if (value.error) {
+      remove(list[i]);
+      report(
+        "error",
+        failure(cover.pattern + ": " + (value.error.detail || value.error.code), {
+          topic: cover.pattern,
+          code: value.error.code,
+          status: value.error.status
+        })
+      );
+    } else {
+      link.ready[list[i].id] = true;
+      if (enter(cover, link.epoch)) {
+        report("gap", { topic: cover.pattern, from: 0, to: 0, reason: "restart" });
+      }
+      if (cover.ask === "now" && value.at) {
+        settle(cover, value.at);
+      }
+    }
+  }
+}
