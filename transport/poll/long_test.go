@@ -1,0 +1,137 @@
+package poll
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+
+	"tidings/gateway"
+	"tidings/gateway/journal"
+	"tidings/transport"
+	"tidings/transport/park"
+)
+
+// fakeHeld remembers its answer.
+type fakeHeld struct {
+	park.Held
+	fields http.Header
+	body   []byte
+}
+
+func (h *fakeHeld) Answer(fields http.Header, parts [][]byte) {
+	h.fields, h.body = fields, slices.Concat(parts...)
+}
+
+const empty = `{"cursor":"k3f9a2m1-42","items":[],"more":false,"poll_ms":5000,"offer":{"transports":["sse"]}}`
+
+func newAnswer() (*answer, *fakeHeld) {
+	held := &fakeHeld{}
+	return &answer{held: held, offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}, held
+}
+
+// TestAnswer: the first batch is the answer, in whatever parts its units come.
+func TestAnswer(t *testing.T) {
+	at := gateway.Cursor{Epoch: "k3f9a2m1", Seq: 42}
+	a, held := newAnswer()
+	var notices []byte
+	for _, n := range []gateway.Notice{
+		{Kind: gateway.NoticeGap, Topic: "a", From: 1, To: 2, Reason: gateway.GapExpired},
+		{Kind: gateway.NoticeLive, Topic: "a", Cursor: at},
+		{Kind: gateway.NoticePing, Cursor: at},
+		{Kind: gateway.NoticeDeleted, Topic: "b", To: 3},
+	} {
+		var err error
+		if notices, err = a.AppendNotice(notices, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := gateway.NewMessage("k3f9a2m1", 0, &journal.Record{Seq: 42, Topic: "a", Type: "text/plain", Data: []byte(",")})
+	message := m.Encoded(a.Format())
+	const (
+		gap     = `{"gap":{"topic":"a","from":1,"to":2,"reason":"expired"}}`
+		deleted = `{"deleted":{"topic":"b","to":3}}`
+		item    = `{"topic":"a","seq":42,"prev":0,"time":0,"data":","}`
+	)
+	for _, c := range []struct {
+		name  string
+		parts [][]byte
+		more  bool
+		want  string
+	}{
+		{"waited for nothing", nil, false, empty},
+		{"nothing to say", [][]byte{{}}, false, empty},
+		{"one message", [][]byte{message}, true,
+			`{"cursor":"k3f9a2m1-42","items":[` + item + `],"more":true,"poll_ms":5000,"offer":{"transports":["sse"]}}`},
+		{"notices first", [][]byte{notices, message, message}, false, `{"cursor":"k3f9a2m1-42","items":[` + gap + "," + deleted +
+			"," + item + "," + item + `],"more":false,"poll_ms":5000,"offer":{"transports":["sse"]}}`},
+		{"notices last", [][]byte{message, notices}, false, `{"cursor":"k3f9a2m1-42","items":[` + item + "," + gap + "," + deleted +
+			`],"more":false,"poll_ms":5000,"offer":{"transports":["sse"]}}`},
+	} {
+		batch := &gateway.Batch{Parts: c.parts, Bytes: len(slices.Concat(c.parts...)), Cursor: at, More: c.more}
+		n, err := a.Write(batch)
+		if n != batch.Bytes || !errors.Is(err, gateway.ErrFinished) {
+			t.Errorf("%s: took %d of %d, %v", c.name, n, batch.Bytes, err)
+		}
+		if string(held.body) != c.want {
+			t.Errorf("%s: %s, want %s", c.name, held.body, c.want)
+		}
+		if held.fields.Get("Cache-Control") != "no-store" || held.fields.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: fields %v", c.name, held.fields)
+		}
+	}
+}
+
+// TestAnswerEndedEarly: an end by the gateway is an answer that holds the position.
+func TestAnswerEndedEarly(t *testing.T) {
+	for _, reason := range gateway.Reasons {
+		a, held := newAnswer()
+		a.Close(reason, gateway.Cursor{Epoch: "k3f9a2m1", Seq: 42}, nil)
+		var got struct {
+			Cursor string            `json:"cursor"`
+			Items  []json.RawMessage `json:"items"`
+			PollMS int               `json:"poll_ms"`
+		}
+		if err := json.Unmarshal(held.body, &got); err != nil || got.Cursor != "k3f9a2m1-42" || len(got.Items) != 0 {
+			t.Errorf("%s: %s, %v", reason, held.body, err)
+		}
+		if code, ok := transport.CodeOf(reason); ok && code.Again() {
+			if got.PollMS < 500 || got.PollMS >= 3000 {
+				t.Errorf("%s: come back in %d ms", reason, got.PollMS)
+			}
+		} else if string(held.body) != empty {
+			t.Errorf("%s: %s, want %s", reason, held.body, empty)
+		}
+	}
+}
+
+func TestKnown(t *testing.T) {
+	const tag = `W/"k3f9a2m1-42"`
+	for _, c := range []struct {
+		fields []string
+		want   bool
+	}{
+		{nil, false},
+		{[]string{""}, false},
+		{[]string{tag}, true},
+		{[]string{`"k3f9a2m1-42"`}, true},
+		{[]string{`"k3f9a2m1-4"`, `W/"x" ,` + tag}, true},
+		{[]string{"*"}, true},
+		{[]string{`k3f9a2m1-42`}, false},
+		{[]string{`W/"k3f9a2m1-421"`}, false},
+	} {
+		if got := known(c.fields, tag); got != c.want {
+			t.Errorf("%q: %v", c.fields, got)
+		}
+	}
+}
+
+func TestLimit(t *testing.T) {
+	for asked, want := range map[int]int{0: 1000, 1: 1, 1000: 1000, 1001: 1000} {
+		if got := limitOf(&transport.Request{Limit: asked}); got != want {
+			t.Errorf("limit %d: %d", asked, got)
+		}
+	}
+}
+

@@ -1,0 +1,204 @@
+package stream
+
+import (
+	"io"
+	"net/http/httputil"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tidings/gateway"
+	"tidings/transport"
+	"tidings/transport/park"
+	"tidings/transport/wire"
+)
+
+// fakeConn takes as many bytes as it has room for.
+type fakeConn struct {
+	room     int
+	taken    []byte
+	finished bool
+}
+
+var _ park.Conn = (*fakeConn)(nil)
+
+func (c *fakeConn) Write(parts [][]byte) (int, error) {
+	if c.finished {
+		return 0, park.ErrClosed
+	}
+	n := min(c.room, len(slices.Concat(parts...)))
+	c.taken = append(c.taken, slices.Concat(parts...)[:n]...)
+	c.room -= n
+	return n, nil
+}
+
+func (c *fakeConn) Finish(parts [][]byte) {
+	c.taken = append(c.taken, slices.Concat(parts...)...)
+	c.finished = true
+}
+
+func (c *fakeConn) Close()             { c.finished = true }
+func (c *fakeConn) Serve(park.Handler) {}
+
+var framings = []*Framing{&ndjson, &mixedRaw, &mixedEnvelope, &replaceRaw, &replaceEnvelope}
+
+const head = "HTTP/1.1 200 OK\r\n\r\n"
+
+// open makes an outlet on a fake connection.
+func open(framing *Framing, chunked bool) (*outlet, *fakeConn) {
+	c := &fakeConn{room: 1 << 20}
+	f := &transport.Request{Start: &gateway.Start{}, Offer: transport.Offer{Transports: []string{"sse"}}}
+	answer := park.Answer{Conn: c, Chunked: chunked}
+	if chunked {
+		answer.Head = []byte(head)
+	}
+	return newOutlet(answer, f, framing), c
+}
+
+// body undoes the chunks of what a connection took.
+func body(t *testing.T, c *fakeConn, chunked bool) string {
+	t.Helper()
+	if !chunked {
+		return string(c.taken)
+	}
+	rest, ok := strings.CutPrefix(string(c.taken), head)
+	if !ok {
+		t.Fatalf("no head in %q", c.taken)
+	}
+	b, err := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(rest)))
+	if err != nil {
+		t.Fatalf("%v in %q", err, rest)
+	}
+	return string(b)
+}
+
+// TestOutlet lets each framing say everything that it can: the same with chunk heads and without.
+func TestOutlet(t *testing.T) {
+	part := func(name, object string) string {
+		return "Content-Type: application/json\r\nTidings-Notice: " + name + "\r\nContent-Length: N\r\n\r\n" + object + "\r\n--tidings\r\n"
+	}
+	const (
+		hello = `{"hello":{"epoch":"","cursor":"-0","transport":"stream","ping_ms":0,"offer":{"transports":["sse"]}}}`
+		gap   = `{"gap":{"topic":"a","from":1,"to":2,"reason":"expired"}}`
+		ping  = `{"ping":{"cursor":"k3f9a2m1-7"}}`
+		bye   = `{"bye":{"code":4001,"reason":"draining","retry_ms":N,"offer":{"transports":["sse"]}}}`
+	)
+	lines := strings.Join([]string{hello, gap, ping, bye}, "\n") + "\n"
+	parts := "--tidings\r\n" + part("hello", hello) + part("gap", gap) + part("ping", ping) +
+		strings.TrimSuffix(part("bye", bye), "\r\n") + "--\r\n"
+	want := map[*Framing]string{
+		&ndjson: lines, &mixedRaw: parts, &mixedEnvelope: parts,
+		&replaceRaw: "--tidings\r\n", &replaceEnvelope: "--tidings\r\n",
+	}
+	numbers := regexp.MustCompile(`(Content-Length: |retry_ms":)[0-9]+`)
+	for _, framing := range framings {
+		for _, chunked := range []bool{false, true} {
+			o, c := open(framing, chunked)
+			unit := []byte("before")
+			for _, n := range []gateway.Notice{
+				{Kind: gateway.NoticeGap, Topic: "a", From: 1, To: 2, Reason: gateway.GapExpired},
+				{Kind: gateway.NoticePing, Cursor: gateway.Cursor{Epoch: "k3f9a2m1", Seq: 7}},
+			} {
+				var err error
+				if unit, err = o.AppendNotice(unit, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(t, o, o.greeting, unit[len("before"):])
+			o.Close(gateway.ReasonDraining, gateway.Cursor{Epoch: "k3f9a2m1", Seq: 7}, nil)
+			got := numbers.ReplaceAllString(body(t, c, chunked), "${1}N")
+			if got != want[framing] {
+				t.Errorf("%s, chunked %v:\n%q, want\n%q", framing.Format.Name, chunked, got, want[framing])
+			}
+			if !c.finished {
+				t.Errorf("%s, chunked %v: not finished", framing.Format.Name, chunked)
+			}
+		}
+	}
+}
+
+func write(t *testing.T, o *outlet, parts ...[]byte) int {
+	t.Helper()
+	n, err := o.Write(&gateway.Batch{Parts: parts, Bytes: len(slices.Concat(parts...))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestOutletFormat: the chunk heads are in the format, or nowhere.
+func TestOutletFormat(t *testing.T) {
+	for _, framing := range framings {
+		plain, _ := open(framing, false)
+		chunked, _ := open(framing, true)
+		if plain.Format() != framing.Format || chunked.Format() != framing.Chunked {
+			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.Format().Name, chunked.Format().Name)
+		}
+	}
+}
+
+// TestOutletEnds: whatever the connection has taken when a stream ends, what it gets in the end is whole.
+func TestOutletEnds(t *testing.T) {
+	for room := range 300 {
+		o, c := open(&ndjson, true)
+		c.room = room
+		greeting := o.greeting
+		n := write(t, o, greeting)
+		var rest []byte
+		if n > 0 {
+			rest = greeting[n:]
+		}
+		o.Close(gateway.ReasonSlow, gateway.Cursor{}, rest)
+		lines := strings.Split(strings.TrimSuffix(body(t, c, true), "\n"), "\n")
+		if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"hello":`) || !strings.HasPrefix(lines[1], `{"bye":{"code":4002,`) {
+			t.Fatalf("room for %d: %q", room, lines)
+		}
+	}
+}
+
+// TestOutletReasons: clients that should come back hear when, and those that are done hear nothing.
+func TestOutletReasons(t *testing.T) {
+	for _, reason := range gateway.Reasons {
+		o, c := open(&ndjson, false)
+		write(t, o, o.greeting)
+		c.taken = nil
+		o.Close(reason, gateway.Cursor{}, nil)
+		code, told := transport.CodeOf(reason)
+		if said := len(c.taken) > 0; said != told {
+			t.Errorf("%s: it said %q", reason, c.taken)
+		}
+		if again := strings.Contains(string(c.taken), "retry_ms"); again != (told && code.Again()) {
+			t.Errorf("%s: it said %q", reason, c.taken)
+		}
+	}
+}
+
+// TestEarsWithoutFollower: a stream that ended before it began has nobody to tell.
+func TestEarsWithoutFollower(t *testing.T) {
+	e := ears{}
+	if err := e.Data([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	e.Ready()
+	e.Gone()
+}
+
+func TestFramingOf(t *testing.T) {
+	for _, c := range []struct {
+		mediaType string
+		wrap      bool
+		want      *gateway.Format
+	}{
+		{"", false, wire.NDJSON},
+		{NDJSON, true, wire.NDJSON},
+		{Mixed, false, wire.MultipartRaw},
+		{Mixed, true, wire.MultipartEnvelope},
+		{Replace, false, wire.ReplaceRaw},
+		{Replace, true, wire.ReplaceEnvelope},
+	} {
+		if got := framingOf(c.mediaType, c.wrap); got.Format != c.want {
+			t.Errorf("%q, wrap %v: %s", c.mediaType, c.wrap, got.Format.Name)
+		}
+	}
+}
