@@ -10,12 +10,12 @@ import (
 // The bounds of the time after which a client should come back. It differs from client to client, for the gateway often
 // closes many at once.
 const (
-	retryMin = 500 * time.Millisecond
-	retryMax = 3 * time.Second
+	retrySoonest = 500 * time.Millisecond
+	retryLatest  = 3 * time.Second
 )
 
 // RetryMS returns in how many milliseconds one client should come back: another number each time.
-func RetryMS() int { return int((retryMin + rand.N(retryMax-retryMin)).Milliseconds()) }
+func RetryMS() int { return int((retrySoonest + rand.N(retryLatest-retrySoonest)).Milliseconds()) }
 
 // ByeFor returns what a client is told when its follower ends; ok is false where it is told nothing.
 func ByeFor(reason gateway.Reason, offer Offer) (bye Bye, ok bool) {

@@ -62,8 +62,12 @@ func TestAnswer(t *testing.T) {
 	}{
 		{"waited for nothing", nil, false, empty},
 		{"nothing to say", [][]byte{{}}, false, empty},
-		{"one message", [][]byte{message}, true,
-			`{"cursor":"k3f9a2m1-42","items":[` + item + `],"more":true,"poll_ms":5000,"offer":{"transports":["sse"]}}`},
+		{
+			"one message",
+			[][]byte{message},
+			true,
+			`{"cursor":"k3f9a2m1-42","items":[` + item + `],"more":true,"poll_ms":5000,"offer":{"transports":["sse"]}}`,
+		},
 		{"notices first", [][]byte{notices, message, message}, false, `{"cursor":"k3f9a2m1-42","items":[` + gap + "," + deleted +
 			"," + item + "," + item + `],"more":false,"poll_ms":5000,"offer":{"transports":["sse"]}}`},
 		{"notices last", [][]byte{message, notices}, false, `{"cursor":"k3f9a2m1-42","items":[` + item + "," + gap + "," + deleted +
@@ -134,4 +138,3 @@ func TestLimit(t *testing.T) {
 		}
 	}
 }
-

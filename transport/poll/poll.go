@@ -76,7 +76,7 @@ func (poll) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) 
 	header.Set("Content-Length", strconv.Itoa(size))
 	for _, part := range parts {
 		if _, err := w.Write(part); err != nil {
-			return nil // the client has left, and the status is out
+			break // the client has left, and the status is out
 		}
 	}
 	return nil

@@ -21,7 +21,9 @@ var ndjson = Framing{
 	Notice: func(dst []byte, n gateway.Notice) []byte {
 		return append(wire.AppendNotice(dst, n), '\n')
 	},
-	Bye: func(dst []byte, b transport.Bye, _ gateway.Cursor) []byte { return append(wire.AppendBye(dst, b), '\n') },
+	Bye: func(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
+		return append(wire.AppendBye(dst, b), '\n')
+	},
 }
 
 var mixedRaw = Framing{
@@ -36,7 +38,9 @@ var mixedEnvelope = Framing{
 	Prelude: wire.MultipartOpening, Hello: wire.AppendMultipartHello, Notice: wire.AppendMultipartNotice, Bye: lastPart,
 }
 
-func lastPart(dst []byte, b transport.Bye, _ gateway.Cursor) []byte { return wire.AppendMultipartBye(dst, b) }
+func lastPart(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
+	return wire.AppendMultipartBye(dst, b)
+}
 
 // A browser shows each part of x-mixed-replace in the place of the one before it, so there is nothing but messages.
 var replaceRaw = Framing{
