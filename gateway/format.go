@@ -14,10 +14,11 @@ type encoding struct {
 	format *Format
 	bytes  []byte
 	older  *encoding
-	// gone says that the message had left the history when this was made: its bytes count nowhere but while pinned. An
-	// encoding without a format stands in the list for that moment.
-	gone bool
-	pins int // followers that have written a part of it; guarded by logState.pinned.mu
+	// late says that this was made after the message had left the history. An encoding without a format stands in the list
+	// for that moment. It never changes.
+	late bool
+	gone bool // the message has left the history: the bytes count only while pinned; guarded by pins.mu once published
+	pins int  // followers that have written a part of it; guarded by pins.mu
 }
 
 // Encoded returns the message's bytes in format f. They are made at the first call, for everybody, and must not be changed.
@@ -30,9 +31,11 @@ func (m *Message) encode(f *Format) *encoding {
 	}
 	made := &encoding{format: f, bytes: f.Append(nil, m)}
 	for {
-		made.older, made.gone = head, head != nil && head.gone
+		made.older = head
+		made.late = head != nil && head.late
+		made.gone = made.late
 		if m.encodings.CompareAndSwap(head, made) {
-			if !made.gone {
+			if !made.late {
 				m.log.encoded.Add(int64(len(made.bytes)))
 			}
 			return made
@@ -56,7 +59,7 @@ func (e *encoding) find(f *Format) *encoding {
 
 // leave takes the message's encodings out of the count of the history: from now on only pinned ones count.
 func (m *Message) leave() {
-	mark := &encoding{gone: true}
+	mark := &encoding{late: true, gone: true}
 	for {
 		mark.older = m.encodings.Load()
 		if m.encodings.CompareAndSwap(mark.older, mark) {

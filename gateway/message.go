@@ -58,10 +58,15 @@ func NewMessage(epoch string, prev uint64, r *journal.Record) *Message {
 }
 
 func newMessage(r *journal.Record, log *logState) *Message {
-	return &Message{
+	m := &Message{
 		Topic: r.Topic, Type: r.Type, Event: r.Event, Key: r.Key, Data: r.Data, Seq: r.Seq, Time: r.Time,
-		Expires: r.Expires, Body: classify(r.Type, r.Data), Deleted: r.Kind == journal.Deletion, log: log,
+		Body: classify(r.Type, r.Data), Deleted: r.Kind == journal.Deletion, log: log,
 	}
+	if r.TTL > 0 {
+		// A fraction of a millisecond still lives for one.
+		m.Expires = r.Time + int64((r.TTL+time.Millisecond-1)/time.Millisecond)
+	}
+	return m
 }
 
 // classify tells how an envelope shows data. JSON was proved valid when it was published.

@@ -46,5 +46,45 @@ var LatencyBounds = [...]time.Duration{
 	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
-// Stats returns a snapshot of the gateway's counters.
-func (g *Gateway) Stats() Stats { return Stats{} }
+// Stats returns a snapshot of the gateway's counters. Each shard's are added up here, not while they count.
+func (g *Gateway) Stats() Stats {
+	c := &g.counts
+	out := Stats{
+		Published: c.published.Load(), PublishedBytes: c.publishedBytes.Load(), Deletions: c.deletions.Load(),
+		Duplicates: c.duplicates.Load(), Refused: make(map[string]uint64, len(refusals)),
+		Gaps: make(map[GapReason]uint64, len(GapReasons)), Dropped: make(map[GapReason]uint64, len(GapReasons)),
+		Classes: make([]ClassStats, g.options.Classes),
+	}
+	for i := range refusals {
+		out.Refused[refusals[i].cause] += c.refused[i].Load()
+	}
+	for i, reason := range GapReasons {
+		out.Gaps[reason] = c.gaps[i].Load()
+	}
+	g.history.stats(&out)
+	for i := range out.Classes {
+		out.Classes[i].Closed = make(map[Reason]uint64, len(Reasons))
+	}
+	walked := out.Head
+	for _, s := range g.shards {
+		walked = min(walked, s.walked.Load())
+		s.statsMu.Lock()
+		for i := range s.stats {
+			s.stats[i].merge(&out.Classes[i])
+		}
+		s.statsMu.Unlock()
+	}
+	out.Behind = out.Head - walked
+	return out
+}
+
+func (h *history) stats(out *Stats) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	out.Topics, out.Messages = len(h.topics), h.messages
+	out.HistoryBytes, out.HistoryLimit = h.used(), h.limit
+	out.Head, out.Floor = h.newest.Seq, h.floor
+	for i, reason := range GapReasons {
+		out.Dropped[reason] = h.dropped[i]
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"time"
 )
 
 // MaxSeq is the largest seq: JavaScript's largest exact integer, 2^53 - 1.
@@ -21,16 +22,16 @@ const (
 
 // Record is one entry of the log. It is immutable once appended.
 type Record struct {
-	Seq     uint64 // place in the log, from 1; set by Append
-	Prev    uint64 // seq of the record before it in its topic; set by the sink's Apply, known when Append returns
-	Time    int64  // milliseconds since 1970, never decreasing; set by Append
-	Expires int64  // milliseconds since 1970 after which it is dropped; 0 for never
-	Kind    Kind
-	Topic   string
-	Type    string // media type of Data
-	Event   string // optional name
-	Key     string // optional conflation key
-	Data    []byte // payload bytes as published
+	Seq   uint64        // place in the log, from 1; set by Append
+	Prev  uint64        // seq of the record before it in its topic; set by the sink's Apply, known when Append returns
+	Time  int64         // milliseconds since 1970, never decreasing; set by Append
+	TTL   time.Duration // how long after Time it is dropped; 0 for never
+	Kind  Kind
+	Topic string
+	Type  string // media type of Data
+	Event string // optional name
+	Key   string // optional conflation key
+	Data  []byte // payload bytes as published
 }
 
 // Durability says what has happened to a record when Append returns.

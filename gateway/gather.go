@@ -1,0 +1,137 @@
+package gateway
+
+// outcome is what holds for a follower once everything that was gathered for it is written.
+type outcome struct {
+	seq    uint64    // its position
+	more   bool      // it has more pending
+	pend   *Message  // the next message of a follower that keeps up
+	behind bool      // it must read on in the history
+	caught *position // this position has caught up with the history, at seq
+}
+
+// gapError says that a peer cannot be told of a gap.
+type gapError struct {
+	cause error
+	after Cursor // the position behind the gap
+}
+
+// gather puts what the follower has pending into s.out. On a gapError, what was put there comes in front of the gap.
+func (s *shard) gather(f *Follower) (outcome, *gapError) {
+	now := outcome{seq: f.main.seq, behind: f.behind, pend: f.pend}
+	if s.out.full(f) {
+		now.more = true
+		return now, nil
+	}
+	switch {
+	case f.behind:
+		return s.gatherHistory(f, &f.main)
+	case f.pend != nil:
+		now = s.gatherLive(f)
+	}
+	if len(f.joins) > 0 && !now.more && !s.out.full(f) {
+		joining, err := s.gatherHistory(f, f.joins[0])
+		// The follower itself keeps up, whatever becomes of what joins it.
+		joining.behind = false
+		joining.more = joining.more || len(f.joins) > 1
+		return joining, err
+	}
+	return now, nil
+}
+
+// gatherHistory reads on in the history: the way of whoever is behind.
+func (s *shard) gatherHistory(f *Follower, p *position) (outcome, *gapError) {
+	r, o := &s.reading, &s.out
+	r.bytes, r.touched = 0, 0
+	defer func() {
+		clear(r.items) // a message that is kept keeps all that come after it
+		r.items = r.items[:0]
+	}()
+	r.max, r.maxBytes = f.maxParts-len(o.batch.Parts), f.maxBytes-o.batch.Bytes
+	more := s.gateway.history.read(p, r)
+	for i := range r.items {
+		item := &r.items[i]
+		if item.Message != nil {
+			o.addMessage(f, p, item.Message)
+			continue
+		}
+		s.gateway.counts.gap(item.Notice.Reason)
+		if err := o.addNotice(f, p, item.Notice); err != nil {
+			return outcome{}, &gapError{err, item.Notice.Cursor}
+		}
+	}
+	if more {
+		return outcome{seq: r.end, more: true, behind: true}, nil
+	}
+	if f.live && (p != &f.main || f.announce) {
+		for _, sub := range p.subs {
+			n := Notice{Kind: NoticeLive, Topic: sub.pattern.text, Cursor: Cursor{Epoch: s.gateway.history.log.epoch, Seq: r.end}}
+			if err := o.addNotice(f, p, n); err != nil {
+				return outcome{}, &gapError{err, n.Cursor}
+			}
+		}
+	}
+	return outcome{seq: r.end, caught: p}, nil
+}
+
+// gatherLive goes along the links from the first pending message to the last one that the follower was marked for.
+func (s *shard) gatherLive(f *Follower) outcome {
+	o, p := &s.out, &f.main
+	m := f.pend
+	single := len(p.subs) == 1 && p.subs[0].pattern.text == m.Topic
+	for scanned := 0; ; scanned++ {
+		if o.full(f) || scanned == scanSlice {
+			return outcome{seq: m.Seq - 1, more: true, pend: m}
+		}
+		if !f.superseded(m) && (single && m.Seq > p.subs[0].known || !single && f.wants(m)) {
+			o.addMessage(f, p, m)
+		} else {
+			o.pass(p, m.Seq)
+		}
+		if m.Seq >= f.until {
+			return outcome{seq: f.until}
+		}
+		next := &m.next
+		if single {
+			next = &m.after
+		}
+		after := next.Load()
+		if after == nil || after.Seq > f.until {
+			// The topic's chain began anew in between: the history knows how it goes on.
+			return outcome{seq: m.Seq, more: true, behind: true}
+		}
+		m = after
+	}
+}
+
+// superseded reports whether a newer message of a conflating topic is pending too.
+func (f *Follower) superseded(m *Message) bool {
+	if !m.Latest {
+		return false
+	}
+	newer := m.after.Load()
+	return newer != nil && newer.Seq <= f.until
+}
+
+// wants reports whether the follower follows the topic of m, from before m.
+func (f *Follower) wants(m *Message) bool {
+	base, ok := f.main.base(m.Topic)
+	return ok && m.Seq > base
+}
+
+// apply makes the outcome hold.
+func (o *outcome) apply(s *shard, f *Follower) {
+	f.pend, f.behind = o.pend, o.behind
+	switch {
+	case o.caught == &f.main:
+		f.main.caughtUp(o.seq)
+		f.announce = false
+	case o.caught != nil:
+		o.caught.caughtUp(o.seq)
+		f.joins[0] = nil
+		f.joins = f.joins[1:]
+		s.joined(f, o.caught)
+	}
+	if o.more || f.pend != nil || f.behind || len(f.joins) > 0 {
+		s.queue(f)
+	}
+}

@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tidings/gateway/journal"
+)
+
+// What a retained message and a topic cost beside their payload, for the budget: structs, ring and index slots, map entries.
+const (
+	messageOverhead = 256
+	topicOverhead   = 512
+)
+
+// history is what the log's newest part looks like in memory: a ring of messages per topic, and one tail index over all.
+// It is the journal's sink and so has one writer, which holds mu; followers that are behind and polls read under its
+// read lock. Shards that keep up never take it: they walk the messages' next links.
+type history struct {
+	log   *logState
+	rules []Rule
+	rest  Retention // of topics that no rule matches
+	limit int64     // bytes
+
+	// followed reports whether somebody follows the topic by name; shed asks a follower to be closed as slow.
+	followed func(topic string) bool
+	shed     func(*Follower)
+	rouse    func() // tells the shards that there is a message to walk
+
+	mu       sync.RWMutex
+	topics   map[string]*topicLog // guarded by mu, as all that follows
+	names    nameTree
+	tail     tailIndex
+	due      dueHeap
+	messages int
+	bytes    int64 // payloads, messageOverhead and topicOverhead of all that is retained
+	floor    uint64
+	floorWhy GapReason // why the messages up to floor are lost
+	dropped  [len(GapReasons)]uint64
+	newest   *Message // the last of the log: the next one is linked behind it
+
+	head atomic.Uint64 // seq of the newest message; written under mu
+}
+
+// topicLog is one topic's state. It is guarded by history.mu.
+type topicLog struct {
+	name   string
+	keep   Retention
+	ring   deque[*Message] // what is retained, oldest first
+	bytes  int64           // of payload in ring
+	last   uint64          // newest seq of the topic, markers included
+	time   int64           // of last
+	newest *Message        // of seq last, while it is retained or a marker
+	ttl    bool            // some message in ring has a time to live
+	due    int64           // when something of the topic expires: its entry in history.due; 0 for none
+
+	// The highest seq that was lost for each reason, leaving conflation out: it is no loss.
+	expired, deleted, limited uint64
+}
+
+func (t *topicLog) conflates() bool { return t.keep.Messages == 1 }
+
+func newHistory(o Options, epoch string) *history {
+	h := &history{
+		log: &logState{epoch: epoch, born: time.Now()}, rules: o.Rules, rest: o.Default, limit: o.HistoryBytes,
+		topics: make(map[string]*topicLog), floorWhy: GapExpired,
+	}
+	h.newest = &Message{log: h.log} // seq 0: where the first message is linked
+	return h
+}
+
+var _ journal.Sink = (*history)(nil)
+
+// State implements [journal.Sink].
+func (h *history) State(topic string) (last uint64, retained int) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if t := h.topics[topic]; t != nil {
+		return t.last, t.ring.len()
+	}
+	return 0, 0
+}
+
+// Apply implements [journal.Sink]: it links the record's message behind the one before it, and lets go what is over a
+// bound because of it.
+func (h *history) Apply(r *journal.Record) {
+	m := newMessage(r, h.log)
+	m.arrived = h.log.since()
+
+	h.mu.Lock()
+	t := h.topic(m.Topic)
+	m.Prev, m.Latest = t.last, t.conflates()
+	r.Prev = m.Prev
+	if t.newest != nil {
+		t.newest.after.Store(m)
+	}
+	h.tail.unstub(t)
+	t.last, t.time, t.newest = m.Seq, m.Time, m
+	if m.Deleted {
+		for t.ring.len() > 0 {
+			h.drop(t, t.ring.pop(), GapDeleted)
+		}
+		t.deleted = m.Seq
+		h.tail.push(tailSlot{seq: m.Seq, topic: t})
+	} else {
+		t.ring.push(m)
+		t.bytes += int64(len(m.Data))
+		h.messages++
+		h.bytes += int64(len(m.Data)) + messageOverhead
+		h.tail.push(tailSlot{seq: m.Seq, topic: t, message: m})
+		t.ttl = t.ttl || m.Expires != 0
+		for t.ring.len() > t.keep.Messages || t.bytes > t.keep.Bytes && t.ring.len() > 1 {
+			h.drop(t, t.ring.pop(), GapLimit)
+		}
+	}
+	h.schedule(t)
+	before := h.newest
+	h.newest = m
+	h.head.Store(m.Seq)
+	h.shrink()
+	h.mu.Unlock()
+
+	// Only now can a shard see it: whoever is behind finds it in the history by then.
+	before.next.Store(m)
+	h.rouse()
+}
+
+// topic returns the topic's state, made new if there is none. h.mu is held.
+func (h *history) topic(name string) *topicLog {
+	t := h.topics[name]
+	if t == nil {
+		t = &topicLog{name: name, keep: h.retention(name), last: h.floor}
+		h.topics[name] = t
+		h.names.add(t)
+		h.bytes += topicOverhead
+	}
+	return t
+}
+
+func (h *history) retention(topic string) Retention {
+	for _, rule := range h.rules {
+		if rule.Pattern.Match(topic) {
+			return rule.Retention.withDefaults(h.rest)
+		}
+	}
+	return h.rest
+}
+
+// drop takes account of m, which has left t's ring. h.mu is held.
+func (h *history) drop(t *topicLog, m *Message, why GapReason) {
+	t.bytes -= int64(len(m.Data))
+	h.bytes -= int64(len(m.Data)) + messageOverhead
+	h.messages--
+	switch {
+	case why == GapExpired:
+		t.expired = m.Seq
+	case why == GapDeleted:
+		t.deleted = m.Seq
+	case t.conflates() && m.Seq != t.last:
+		// The newer one says all that this one said.
+	default:
+		t.limited = m.Seq
+	}
+	h.count(why)
+	h.tail.clear(m.Seq, m.Seq == t.last)
+	if t.newest == m {
+		t.newest = nil // a message that is not retained must not be kept by its topic
+	}
+	m.leave()
+}
+
+func (h *history) count(why GapReason) {
+	for i, reason := range GapReasons {
+		if reason == why {
+			h.dropped[i]++
+		}
+	}
+}
+
+// used returns what counts against the budget. h.mu is held.
+func (h *history) used() int64 { return h.bytes + h.log.encoded.Load() + h.log.pinned.size() }
+
+// shrink keeps the whole history within its budget: oldest first, messages and then topics. Where followers that have
+// stopped reading pin what left the history already, the one that pins the oldest goes too. h.mu is held.
+func (h *history) shrink() {
+	if h.used() <= h.limit {
+		return
+	}
+	if f := h.log.pinned.oldest(); f != nil {
+		h.shed(f)
+	}
+	for h.used() > h.limit {
+		slot := h.tail.oldest()
+		switch {
+		case slot == nil || slot.seq == h.newest.Seq:
+			return // the newest always stays, however large it is
+		case slot.message != nil:
+			h.drop(slot.topic, slot.topic.ring.pop(), GapLimit)
+		default:
+			h.letGo(slot.topic, GapLimit)
+		}
+	}
+}
+
+// letGo forgets a topic, in which nothing is retained. h.mu is held.
+func (h *history) letGo(t *topicLog, why GapReason) {
+	h.tail.unstub(t)
+	delete(h.topics, t.name)
+	h.names.remove(t.name)
+	h.bytes -= topicOverhead
+	if t.last > h.floor {
+		h.floor, h.floorWhy = t.last, why
+	}
+	t.due = 0
+}
+
+// lost returns the gap between base, up to which a follower has the topic's messages, and to, the last one that is
+// missing; ok is false if nothing is missing. Conflation is no loss. h.mu is held.
+func (t *topicLog) lost(base, to uint64) (n Notice, ok bool) {
+	if t.conflates() {
+		to = min(to, max(t.expired, t.deleted, t.limited))
+	}
+	if to <= base {
+		return Notice{}, false
+	}
+	n = Notice{Kind: NoticeGap, Topic: t.name, From: base + 1, To: to, Reason: GapLimit}
+	switch {
+	case t.deleted > base:
+		n.Reason = GapDeleted
+	case t.expired > base && t.expired >= t.limited, t.expired == 0 && t.limited == 0:
+		// With no loss of its own, the topic was let go before: that follows an expiry, or the budget.
+		n.Reason = GapExpired
+	}
+	return n, true
+}

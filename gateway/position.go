@@ -1,0 +1,48 @@
+package gateway
+
+// position is where a follower stands in some topics and patterns: everything up to seq was written, or stated as a gap.
+type position struct {
+	subs []*sub
+	seq  uint64
+}
+
+// sub is one followed topic or pattern. For a pattern that was followed from something else than a cursor, each topic
+// begins at a place of its own.
+type sub struct {
+	pattern Pattern
+	// known is the seq up to which nothing is missed: where the follow began.
+	known uint64
+	// starts holds the topics that begin elsewhere; nil once the follower has caught up.
+	starts map[string]uint64
+
+	slot     int       // index in audience; owned by the shard
+	audience *audience // owned by the shard
+}
+
+// base returns the seq up to which a topic that the sub matches needs nothing.
+func (s *sub) base(topic string) uint64 {
+	if from, ok := s.starts[topic]; ok {
+		return from
+	}
+	return s.known
+}
+
+// base returns the seq up to which the topic needs nothing at this position; ok is false if the topic is not followed.
+func (p *position) base(topic string) (base uint64, ok bool) {
+	for _, s := range p.subs {
+		if s.pattern.Match(topic) {
+			if b := s.base(topic); !ok || b < base {
+				base, ok = b, true
+			}
+		}
+	}
+	return max(base, p.seq), ok
+}
+
+// caughtUp says that everything up to seq was read: nothing has a beginning of its own any more.
+func (p *position) caughtUp(seq uint64) {
+	p.seq = seq
+	for _, s := range p.subs {
+		s.starts = nil
+	}
+}
