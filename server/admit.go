@@ -1,0 +1,58 @@
+package server
+
+import "tidings/transport"
+
+// right is what a request wants to do.
+type right uint8
+
+const (
+	toFetch   right = iota // the client's files: public everywhere
+	toLook                 // the page, health, metrics, and a topic's state
+	toFollow               // on any transport
+	toPublish              // or delete
+)
+
+// entry is what a request shows at the door, in plain values: whatever brings a request in, this is all that is judged.
+type entry struct {
+	right    right
+	kind     transport.Kind // for toFollow
+	host     string         // the Host field
+	origin   string         // the Origin field
+	site     string         // the Sec-Fetch-Site field
+	token    string         // the credential
+	loopback bool           // whether the address that it came to can be reached from this machine only
+}
+
+// grant is what an admitted request may do.
+type grant struct {
+	scope   string   // whose idempotency keys it uses
+	publish *problem // why it may not publish, or nil
+}
+
+// admit is the one way in: for every route and every transport, in this order, whom it was sent to, from where, with which
+// credential, and whether there is room.
+func (s *Server) admit(e *entry) (grant, *problem) {
+	if p := s.doors.host(e.host, e.loopback); p != nil {
+		return grant{}, p
+	}
+	if e.right == toFetch {
+		return grant{}, nil
+	}
+	if p := s.doors.origin(e); p != nil {
+		return grant{}, p
+	}
+	var g grant
+	g.scope, g.publish = s.doors.publisher(e.token, e.loopback)
+	switch e.right {
+	case toPublish:
+		return g, g.publish
+	case toFollow:
+		if s.stopping.Load() {
+			return grant{}, draining.of("")
+		}
+		if p := s.limits.take(e.kind); p != nil {
+			return grant{}, p
+		}
+	}
+	return g, nil
+}

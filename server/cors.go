@@ -1,0 +1,44 @@
+package server
+
+import "net/http"
+
+// What pages of other origins may send and see (Fetch standard, "CORS protocol"). Cookies are not used, so that there is
+// no Access-Control-Allow-Credentials.
+const (
+	corsMethods = "GET, HEAD, POST, DELETE"
+	corsSend    = "Authorization, Content-Type, Last-Event-ID, Idempotency-Key, If-Match, If-None-Match, Prefer, " +
+		"Tidings-Event, Tidings-Key, Tidings-TTL, Tidings-Durability"
+	corsSee = "ETag, Retry-After, Tidings-Cursor, Tidings-Count, Tidings-Bytes, Tidings-Followers"
+	corsAge = "600" // seconds for which a browser may remember a preflight
+)
+
+// cors adds what lets the page read the answer, if its origin is allowed, and answers preflights itself: then it returns
+// true.
+func (s *Server) cors(w *recorder, r *http.Request) (answered bool) {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	e := entryOf(r, toLook)
+	if e.origin == "" {
+		return false
+	}
+	preflight := r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+	if preflight {
+		w.route = "preflight"
+		h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
+	}
+	if _, p := s.admit(&e); p != nil {
+		if preflight {
+			s.fail(w, r, p)
+		}
+		return preflight // any other request is refused where it goes
+	}
+	h.Set("Access-Control-Allow-Origin", e.origin)
+	h.Set("Access-Control-Expose-Headers", corsSee)
+	if preflight {
+		h.Set("Access-Control-Allow-Methods", corsMethods)
+		h.Set("Access-Control-Allow-Headers", corsSend)
+		h.Set("Access-Control-Max-Age", corsAge)
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return preflight
+}

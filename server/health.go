@@ -1,0 +1,63 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// pulse tells whether the fan-out moves: what is appended must be walked.
+type pulse struct {
+	mu     sync.Mutex // guards what follows
+	walked uint64
+	since  time.Time // when walked was first seen
+}
+
+// standstill is how long the fan-out may be behind without moving before the server calls itself unready.
+const standstill = 5 * time.Second
+
+// beats takes what was appended and how much of it waits to be walked, and reports whether the walk moves.
+func (p *pulse) beats(head, behind uint64, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if walked := head - behind; behind == 0 || walked != p.walked || p.since.IsZero() {
+		p.walked, p.since = walked, now
+	}
+	return now.Sub(p.since) < standstill
+}
+
+// live answers /livez: the process answers.
+func (s *Server) live(c *call) error {
+	return answerJSON(c, http.StatusOK, health{Status: "live"})
+}
+
+type health struct {
+	Status string `json:"status"`
+}
+
+// ready answers /readyz: messages that are published now will be delivered.
+func (s *Server) ready(c *call) error {
+	if s.stopping.Load() {
+		return draining.of("")
+	}
+	stats := s.gateway.Stats()
+	if !s.pulse.beats(stats.Head, stats.Behind, time.Now()) {
+		return busy.of("the fan-out stands still")
+	}
+	return answerJSON(c, http.StatusOK, health{Status: "ready"})
+}
+
+// Operations answers /livez, /readyz and /metrics only, for a listener of their own. Nothing is asked of who comes by it.
+func (s *Server) Operations() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.metricsHandler())
+	for path, h := range map[string]handler{"GET /livez": s.live, "GET /readyz": s.ready} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			rec := &recorder{ResponseWriter: w}
+			if err := h(&call{w: rec, r: r}); err != nil {
+				problemOf(err).write(rec)
+			}
+		})
+	}
+	return mux
+}

@@ -1,0 +1,130 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"mime"
+	"strings"
+
+	"tidings/gateway"
+)
+
+// item is a message within something larger: an element of a batch, or what a WebSocket publishes.
+type item struct {
+	Topic          string          `json:"topic"`
+	Data           json.RawMessage `json:"data"`
+	Data64         *string         `json:"data64"`
+	Type           string          `json:"type"`
+	Event          string          `json:"event"`
+	Key            string          `json:"key"`
+	TTL            scalar          `json:"ttl"`
+	IdempotencyKey string          `json:"idempotency_key"`
+	IfMatch        string          `json:"if_match"`
+}
+
+// draft is the message that an item asks for.
+func (i *item) draft() (gateway.Draft, error) {
+	d := gateway.Draft{Topic: i.Topic, Type: i.Type, Event: i.Event, Key: i.Key}
+	if err := gateway.CheckTopic(i.Topic); err != nil {
+		return d, err
+	}
+	var err error
+	if d.Data, d.Type, err = i.payload(); err != nil {
+		return d, err
+	}
+	if d.TTL, err = parseTTL(string(i.TTL)); err != nil {
+		return d, err
+	}
+	if d.IdempotencyKey, err = checkIdempotencyKey(i.IdempotencyKey); err != nil {
+		return d, err
+	}
+	d.IfLast, err = parseIfMatch(i.IfMatch)
+	return d, err
+}
+
+// payload returns an item's bytes and content type: data that is a string is text unless the type says JSON, any other data
+// is JSON, and data64 is what its type says.
+func (i *item) payload() ([]byte, string, error) {
+	switch {
+	case i.Data != nil && i.Data64 != nil:
+		return nil, "", badRequest.of("an item has data or data64, not both")
+	case i.Data64 != nil:
+		b, err := base64.StdEncoding.DecodeString(*i.Data64)
+		if err != nil {
+			return nil, "", badRequest.of("data64 is not standard base64 with padding")
+		}
+		return b, i.Type, nil
+	case i.Data == nil:
+		return nil, "", badRequest.of("an item needs data or data64")
+	case i.Data[0] == '"' && !saysJSON(i.Type):
+		var text string
+		if err := json.Unmarshal(i.Data, &text); err != nil {
+			return nil, "", err
+		}
+		return []byte(text), i.Type, nil
+	case i.Type == "":
+		return i.Data, "application/json", nil
+	}
+	return i.Data, i.Type, nil
+}
+
+func saysJSON(mediaType string) bool {
+	base, _, _ := mime.ParseMediaType(mediaType)
+	return base == "application/json" || strings.HasSuffix(base, "+json")
+}
+
+// publishItem publishes an item for whoever has the scope. Without a key of its own it gets fallbackKey, if there is one.
+func (s *Server) publishItem(ctx context.Context, raw []byte, scope, fallbackKey string) (gateway.Receipt, *problem) {
+	var i item
+	if err := json.Unmarshal(raw, &i); err != nil {
+		return gateway.Receipt{}, badRequest.of("the item cannot be read: " + jsonMistake(err))
+	}
+	if i.IdempotencyKey == "" {
+		i.IdempotencyKey = fallbackKey
+	}
+	d, err := i.draft()
+	if err == nil {
+		d.Scope = scope
+		var receipt gateway.Receipt
+		if receipt, err = s.gateway.Publish(ctx, d); err == nil {
+			return receipt, nil
+		}
+	}
+	p := problemOf(err)
+	if p.kind == internalError {
+		s.options.Logger.Error("publish", "topic", i.Topic, "cause", err)
+	}
+	return gateway.Receipt{}, p
+}
+
+// jsonMistake says what is wrong with JSON in words that do not name our types.
+func jsonMistake(err error) string {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		if kind.Field == "" {
+			return "it is a " + kind.Value + ", not an object"
+		}
+		return kind.Field + " is a " + kind.Value
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// scalar is a string, number or boolean of JSON, as text: what in a query is always text.
+type scalar string
+
+// UnmarshalJSON takes null as empty.
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	switch b[0] {
+	case '"':
+		return json.Unmarshal(b, (*string)(s))
+	case '{', '[':
+		return errors.New("an object or array where a number or text belongs")
+	case 'n':
+		*s = ""
+	default:
+		*s = scalar(b)
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// topicOf takes the topic from a path /topics/{topic} as it was sent: it is decoded here, once, and nowhere else. An encoded
+// slash is refused, as proxies disagree about it; what else makes no topic the gateway refuses.
+func topicOf(r *http.Request) (string, error) {
+	escaped := strings.TrimPrefix(r.URL.EscapedPath(), "/topics/")
+	if strings.Contains(strings.ToLower(escaped), "%2f") {
+		return "", badTopic.of("it has an encoded slash (%2F)")
+	}
+	topic, err := url.PathUnescape(escaped)
+	if err != nil {
+		return "", badTopic.of(err.Error())
+	}
+	return topic, nil
+}
+
+// queryOf parses the query. What cannot be parsed is refused rather than passed over: it may have been the since.
+func queryOf(r *http.Request) (url.Values, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest.of("the query cannot be parsed: " + err.Error())
+	}
+	return q, nil
+}

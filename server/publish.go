@@ -1,0 +1,177 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidings/gateway"
+	"tidings/gateway/journal"
+)
+
+// publish answers POST /topics/{topic}.
+func (s *Server) publish(c *call) error {
+	topic, err := topicOf(c.r)
+	if err != nil {
+		return err
+	}
+	if err := gateway.CheckTopic(topic); err != nil {
+		return err
+	}
+	d, err := draftOf(c.r)
+	if err != nil {
+		return err
+	}
+	if d.Data, err = s.readBody(c, s.options.MessageBytes); err != nil {
+		return err
+	}
+	d.Topic, d.Scope = topic, c.grant.scope
+	receipt, err := s.gateway.Publish(c.r.Context(), d)
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if receipt.Duplicate {
+		status = http.StatusOK
+	}
+	return answerReceipt(c, status, receipt)
+}
+
+// receiptBody is a receipt as the wire says it.
+type receiptBody struct {
+	Topic      string             `json:"topic"`
+	Cursor     string             `json:"cursor"`
+	Seq        uint64             `json:"seq"`
+	Prev       uint64             `json:"prev"`
+	Durability journal.Durability `json:"durability"`
+	Followers  int                `json:"followers"`
+	Duplicate  bool               `json:"duplicate"`
+	Status     int                `json:"status,omitempty"` // in a batch
+}
+
+func bodyOf(r gateway.Receipt) receiptBody {
+	return receiptBody{
+		Topic: r.Topic, Cursor: r.Cursor.String(), Seq: r.Cursor.Seq, Prev: r.Prev,
+		Durability: r.Durability, Followers: r.Followers, Duplicate: r.Duplicate,
+	}
+}
+
+func answerReceipt(c *call, status int, r gateway.Receipt) error {
+	c.w.Header().Set("Tidings-Cursor", r.Cursor.String())
+	return answerJSON(c, status, bodyOf(r))
+}
+
+// answerJSON answers with a value that always marshals.
+func answerJSON(c *call, status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	body = append(body, '\n')
+	h := c.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // whoever asked may have left
+	return nil
+}
+
+// draftOf reads everything of a publish but its topic and its body. Each header has a query form, which wins: who writes a
+// URL means it, while some headers are sent by themselves.
+func draftOf(r *http.Request) (gateway.Draft, error) {
+	q, err := queryOf(r)
+	if err != nil {
+		return gateway.Draft{}, err
+	}
+	d := gateway.Draft{
+		Type:  field(r, q, "Content-Type", "type"),
+		Event: field(r, q, "Tidings-Event", "event"),
+		Key:   field(r, q, "Tidings-Key", "key"),
+	}
+	// curl -d sends the form type by itself; whoever does so means text.
+	if base, _, _ := mime.ParseMediaType(d.Type); base == "application/x-www-form-urlencoded" {
+		d.Type = ""
+	}
+	if d.TTL, err = parseTTL(field(r, q, "Tidings-TTL", "ttl")); err != nil {
+		return gateway.Draft{}, err
+	}
+	if d.IdempotencyKey, err = checkIdempotencyKey(field(r, q, "Idempotency-Key", "idempotency_key")); err != nil {
+		return gateway.Draft{}, err
+	}
+	if d.IfLast, err = parseIfMatch(field(r, q, "If-Match", "if_match")); err != nil {
+		return gateway.Draft{}, err
+	}
+	switch condition := field(r, q, "If-None-Match", "if_none_match"); condition {
+	case "":
+	case "*":
+		d.IfEmpty = true
+	default:
+		return gateway.Draft{}, badParameter.of("If-None-Match may only be *, not " + quote(condition))
+	}
+	d.Durability = journal.Durability(field(r, q, "Tidings-Durability", "durability"))
+	switch d.Durability {
+	case "", journal.InMemory, journal.OnDisk, journal.InQuorum:
+	default:
+		return gateway.Draft{}, badParameter.of("durability may be memory, disk or quorum, not " + quote(string(d.Durability)))
+	}
+	return d, nil
+}
+
+func field(r *http.Request, q url.Values, header, parameter string) string {
+	if q.Has(parameter) {
+		return q.Get(parameter)
+	}
+	return r.Header.Get(header)
+}
+
+// maxTTL bounds a TTL so that an expiry fits its integer.
+const maxTTL = 100 * 365 * 24 * time.Hour
+
+// parseTTL reads seconds or a duration. Empty means none.
+func parseTTL(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	ttl, err := time.ParseDuration(text)
+	if strings.Trim(text, "0123456789") == "" {
+		var seconds int64
+		seconds, err = strconv.ParseInt(text, 10, 64)
+		ttl = time.Duration(min(seconds, int64(2*maxTTL/time.Second))) * time.Second
+	}
+	if err != nil || ttl <= 0 || ttl > maxTTL {
+		return 0, badTTL.of(quote(text) + " is neither seconds nor a duration above 0")
+	}
+	return ttl, nil
+}
+
+const maxIdempotencyKey = 255
+
+func checkIdempotencyKey(key string) (string, error) {
+	if len(key) > maxIdempotencyKey {
+		return "", badParameter.of(fmt.Sprintf("the idempotency key has %d bytes, at most %d are allowed", len(key), maxIdempotencyKey))
+	}
+	return key, nil
+}
+
+// parseIfMatch reads a cursor with or without the quotes of an entity tag, and also as polls write it in their weak ETag.
+func parseIfMatch(text string) (*gateway.Cursor, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // no condition and no mistake
+	}
+	bare := strings.TrimPrefix(text, "W/")
+	if unquoted, ok := strings.CutPrefix(bare, `"`); ok {
+		bare = strings.TrimSuffix(unquoted, `"`)
+	}
+	cursor, err := gateway.ParseCursor(bare)
+	if err != nil {
+		return nil, badParameter.of("If-Match takes one cursor, not " + quote(text))
+	}
+	return &cursor, nil
+}

@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"tidings/fallback"
+	"tidings/gateway"
+	"tidings/gateway/journal/memory"
+	"tidings/transport"
+)
+
+// Server is the gateway's HTTP application. It is an http.Handler: serve it with [Server.Serve], or put it into another
+// program's mux. Its methods may be called from several goroutines.
+type Server struct {
+	options    Options
+	gateway    *gateway.Gateway
+	owned      bool // whether Close closes the gateway
+	ladder     *fallback.Ladder
+	transports [len(transport.Kinds)]transport.Transport
+	doors      *doors
+	limits     *limits
+	record     fallback.Record
+	counters   *counters
+	pulse      pulse
+	echo       *echo.Echo
+
+	// ctx ends with Close: what a WebSocket sends up outlives the request that it came by.
+	ctx      context.Context
+	cancel   context.CancelFunc
+	stopping atomic.Bool
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// New makes a server. Close it when it is not needed any more. It fails if the options hold mistakes, and names them all.
+func New(o Options) (*Server, error) {
+	s := &Server{options: o.withDefaults(), counters: newCounters(), transports: transports()}
+	var ladderErr, doorsErr error
+	s.ladder, ladderErr = fallback.NewLadder(o.Off...)
+	s.doors, doorsErr = newDoors(o)
+	if err := errors.Join(s.options.validate(), ladderErr, doorsErr); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.gateway = o.Gateway
+	if s.gateway == nil {
+		core := s.options.Core
+		if core.Journal == nil {
+			core.Journal = memory.New()
+		}
+		var err error
+		if s.gateway, err = gateway.New(core); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+		s.owned = true
+	}
+	s.limits = &limits{connections: s.options.Connections, held: s.options.HeldPolls, open: s.open}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.echo = s.router()
+	return s, nil
+}
+
+// Gateway returns the gateway that is served, to publish to it from within the program.
+func (s *Server) Gateway() *gateway.Gateway { return s.gateway }
+
+// The bounds of what a client may keep a connection busy with before its request is there, and between requests.
+const (
+	headTimeout = 5 * time.Second
+	idleTimeout = 2 * time.Minute
+	headBytes   = 16 << 10
+)
+
+// loopbackKey is where a request's context says whether its listener can be reached from this machine only.
+type loopbackKey struct{}
+
+// Serve answers connections of ln until ctx ends, and then stops in order: [Server.Drain], and requests in flight finish
+// within Options.DrainTimeout. It returns nil after such a stop. It refuses to begin at an address that is not loopback when
+// there is neither a publish key nor Options.Insecure. ln is closed in every case.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	loopback := local(ln.Addr())
+	if !loopback && len(s.doors.keys) == 0 && !s.doors.insecure {
+		_ = ln.Close() // nothing was accepted from it
+		return fmt.Errorf("server: %s can be reached by others, and everybody could publish: set a publish key, "+
+			"listen on 127.0.0.1, or say that it is to be insecure", ln.Addr())
+	}
+	// Streams end when they end: there is no WriteTimeout. A slow body is bounded where it is read.
+	web := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headBytes,
+		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), loopbackKey{}, loopback)
+		},
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(ln) }()
+	select {
+	case err := <-failed:
+		_ = web.Close() // the listener's error is the one to tell
+		return fmt.Errorf("server: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.DrainTimeout)
+	defer cancel()
+	// Shutdown closes the listener first, so that who is told to come back does not come back to us.
+	done := make(chan error, 1)
+	go func() { done <- web.Shutdown(stop) }()
+	drained := s.Drain(stop)
+	err := <-done
+	<-failed
+	if err = errors.Join(drained, err); err != nil {
+		_ = web.Close() // what is left has had its time
+		return fmt.Errorf("server: stopped with requests in flight: %w", err)
+	}
+	return nil
+}
+
+// Drain makes the server unready, refuses new followers, and tells those there are to come back later. It returns when
+// they were told, or with ctx. Publishing goes on until Close.
+func (s *Server) Drain(ctx context.Context) error {
+	s.stopping.Store(true)
+	return s.gateway.Drain(ctx)
+}
+
+// Close ends everything at once, and the gateway with it if New made it.
+func (s *Server) Close() error {
+	s.stopping.Store(true)
+	s.cancel()
+	if !s.owned {
+		return nil
+	}
+	return s.gateway.Close()
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"tidings/fallback"
+	"tidings/metrics"
+	"tidings/transport"
+)
+
+// counters count what the HTTP edge does.
+type counters struct {
+	refusals map[*errorKind]*atomic.Uint64 // one for each row of the table; the map never changes
+
+	mu       sync.Mutex // guards requests
+	requests map[metrics.Request]uint64
+}
+
+func newCounters() *counters {
+	c := &counters{refusals: map[*errorKind]*atomic.Uint64{}, requests: map[metrics.Request]uint64{}}
+	for _, kind := range errorTable {
+		c.refusals[kind] = new(atomic.Uint64)
+	}
+	return c
+}
+
+func (c *counters) request(route string, status int) {
+	c.mu.Lock()
+	c.requests[metrics.Request{Route: route, Status: status}]++
+	c.mu.Unlock()
+}
+
+func (c *counters) refused(kind *errorKind) { c.refusals[kind].Add(1) }
+
+// Stats returns a snapshot of what the server counts.
+func (s *Server) Stats() metrics.ServerStats {
+	open := s.open()
+	out := metrics.ServerStats{
+		Connections: map[string]int{},
+		HeldPolls:   open[transport.LongPoll],
+		Requests:    map[metrics.Request]uint64{},
+		Refusals:    map[string]uint64{},
+	}
+	for _, kind := range []transport.Kind{transport.WebSocket, transport.SSE, transport.Stream} {
+		out.Connections[kind.String()] = open[kind]
+	}
+	for kind, n := range s.counters.refusals {
+		out.Refusals[kind.code] = n.Load()
+	}
+	s.counters.mu.Lock()
+	defer s.counters.mu.Unlock()
+	for request, n := range s.counters.requests {
+		out.Requests[request] = n
+	}
+	return out
+}
+
+// open returns how many followers the gateway has, by transport.
+func (s *Server) open() (n [len(transport.Kinds)]int) {
+	for class, stats := range s.gateway.Stats().Classes {
+		if class < len(n) {
+			n[class] = stats.Followers
+		}
+	}
+	return n
+}
+
+func (s *Server) choices() []metrics.Choice {
+	stats := s.record.Stats()
+	var out []metrics.Choice
+	for _, kind := range transport.Kinds {
+		for _, cause := range fallback.Causes {
+			out = append(out, metrics.Choice{
+				Transport: kind.String(), Cause: cause.String(), Count: stats.Chosen[kind][cause],
+			})
+		}
+	}
+	return out
+}
+
+func (s *Server) metricsHandler() http.Handler {
+	names := make([]string, len(transport.Kinds))
+	for i, kind := range transport.Kinds {
+		names[i] = kind.String()
+	}
+	return metrics.Handler(metrics.Sources{
+		Version: s.options.Version, Node: s.options.Node, ClassNames: names,
+		Gateway: s.gateway.Stats, Choices: s.choices, Server: s.Stats,
+	})
+}
