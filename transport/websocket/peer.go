@@ -1,0 +1,103 @@
+package websocket
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+
+	"tidings/gateway"
+	"tidings/transport"
+	"tidings/transport/park"
+	"tidings/transport/wire"
+)
+
+// peer is the gateway's side of one WebSocket. The shard that owns the follower owns it, farewell excepted.
+type peer struct {
+	conn   park.Conn
+	format *gateway.Format
+	offer  transport.Offer
+	// greeting is nil once the connection has taken the first of it: a close that comes before needs it all the same.
+	greeting []byte
+	within   bool // the last Write ended inside a unit
+
+	// farewell is the close frame with which a client is answered that has closed, or broken the protocol. It is set by the
+	// reading goroutine, before it calls the follower.
+	farewell atomic.Pointer[[]byte]
+}
+
+var _ gateway.Peer = (*peer)(nil)
+
+var (
+	errGap  = errors.New("a raw websocket cannot be told of a gap")
+	errLeft = errors.New("the client has closed")
+)
+
+// Format implements [gateway.Peer].
+func (p *peer) Format() *gateway.Format { return p.format }
+
+// AppendNotice implements [gateway.Peer].
+func (p *peer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
+	if p.format == Enveloped {
+		return appendFrame(dst, opText, wire.AppendNotice(nil, n)), nil
+	}
+	switch n.Kind {
+	case gateway.NoticePing:
+		return append(dst, ws.CompiledPing...), nil
+	case gateway.NoticeGap:
+		return dst, errGap
+	case gateway.NoticeLive, gateway.NoticeDeleted: // there is no way to say it
+	}
+	return dst, nil
+}
+
+// Write implements [gateway.Peer].
+func (p *peer) Write(b *gateway.Batch) (int, error) {
+	if p.farewell.Load() != nil {
+		var rest []byte
+		if p.within {
+			rest = b.Parts[0]
+		}
+		p.leave(rest)
+		return 0, errLeft
+	}
+	n, err := p.conn.Write(b.Parts)
+	if n > 0 {
+		p.greeting = nil
+		p.within = park.Rest(b.Parts, n) != nil
+	}
+	return n, err
+}
+
+// Close implements [gateway.Peer].
+func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
+	bye, told := transport.ByeFor(reason, p.offer)
+	switch {
+	case p.farewell.Load() != nil:
+		p.leave(rest)
+		return
+	case !told:
+		p.finish(rest, appendClose(nil, uint16(ws.StatusNormalClosure), ""))
+		return
+	}
+	text := string(reason)
+	if reason == gateway.ReasonGap {
+		text = at.String() // where to come back
+	}
+	var last []byte
+	if p.format == Enveloped {
+		last = appendFrame(nil, opText, wire.AppendBye(nil, bye))
+	}
+	p.finish(rest, appendClose(last, uint16(bye.Code), text))
+}
+
+// leave writes the farewell.
+func (p *peer) leave(rest []byte) { p.finish(rest, *p.farewell.Load()) }
+
+// finish ends the connection behind what was written in part.
+func (p *peer) finish(rest, last []byte) {
+	if p.greeting != nil {
+		rest = p.greeting
+	}
+	p.conn.Finish([][]byte{rest, last})
+}
