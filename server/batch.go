@@ -80,8 +80,7 @@ func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
 	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 is so by nature and has no such switch
 	body, done := s.paced(c, 0, true)
 	defer done()
-	// Base64 makes four bytes of three, and JSON up to six of one: a line that is over this is no message that we would take.
-	limit := 3*s.options.MessageBytes + headBytes
+	limit := s.itemBytes()
 	lines := bufio.NewReaderSize(body, 16<<10)
 	for {
 		line, err := readLine(lines, limit)

@@ -42,7 +42,7 @@ func newDoors(o Options) (*doors, error) {
 			continue
 		}
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != strings.TrimSuffix(origin, "/") {
+		if err != nil || u.Scheme == "" || u.Host == "" || !strings.EqualFold(u.Scheme+"://"+u.Host, strings.TrimSuffix(origin, "/")) {
 			errs = append(errs, fmt.Errorf("origin %q is not of the form https://example.com", origin))
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/transport"
+	"tidings/transport/websocket"
 )
 
 // followTopic answers GET /topics/{topic}.
@@ -181,7 +182,7 @@ func (s *Server) follow(c *call, a *asked) error {
 	if choice.Kind == transport.WebSocket && !isUpgrade(c.r) {
 		return upgradeRequired.of("")
 	}
-	enveloped := choice.Kind == transport.WebSocket && hasToken(c.r.Header.Values("Sec-WebSocket-Protocol"), "tidings.v1")
+	enveloped := choice.Kind == transport.WebSocket && hasToken(c.r.Header.Values("Sec-WebSocket-Protocol"), websocket.Protocol)
 	if choice.Kind == transport.LongPoll && t.wait == 0 {
 		t.wait = maxWait // transport=longpoll alone
 	}
@@ -220,11 +221,7 @@ func (s *Server) serve(c *call, kind transport.Kind, f *transport.Request) error
 		w = c.w.ResponseWriter
 	}
 	if err := s.transports[kind].Serve(w, c.r, f); err != nil {
-		p := problemOf(err)
-		if p.kind == internalError && kind == transport.WebSocket {
-			p = badRequest.of(err.Error()) // the handshake is all that can be wrong with an upgrade
-		}
-		return s.comeBack(c, kind, p)
+		return s.comeBack(c, kind, problemOf(err))
 	}
 	if c.w.status == 0 {
 		c.w.status = http.StatusOK

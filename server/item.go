@@ -24,6 +24,9 @@ type item struct {
 	IfMatch        string          `json:"if_match"`
 }
 
+// itemBytes bounds the text of an item: base64 makes four bytes of three, and JSON's escapes two of one, seldom more.
+func (s *Server) itemBytes() int { return 4*s.options.MessageBytes + headBytes }
+
 // draft is the message that an item asks for.
 func (i *item) draft() (gateway.Draft, error) {
 	d := gateway.Draft{Topic: i.Topic, Type: i.Type, Event: i.Event, Key: i.Key}

@@ -12,6 +12,7 @@ import (
 	"tidings/gateway"
 	"tidings/gateway/journal"
 	"tidings/transport"
+	"tidings/transport/websocket"
 )
 
 // errorKind is one row of the table of errors.
@@ -107,6 +108,10 @@ var causes = []struct {
 	{gateway.ErrBusy, busy},
 	{gateway.ErrClosed, draining},
 	{journal.ErrClosed, draining},
+	{websocket.ErrMethod, upgradeRequired},
+	{websocket.ErrUpgrade, upgradeRequired},
+	{websocket.ErrVersion, upgradeRequired},
+	{websocket.ErrKey, badRequest},
 	{context.Canceled, busy}, // nothing was stored, and whoever asked has most likely left
 	{context.DeadlineExceeded, busy},
 }

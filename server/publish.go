@@ -2,13 +2,14 @@ package server
 
 import (
 	"encoding/json"
-	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"tidings/gateway"
 	"tidings/gateway/journal"
@@ -154,8 +155,8 @@ func parseTTL(text string) (time.Duration, error) {
 const maxIdempotencyKey = 255
 
 func checkIdempotencyKey(key string) (string, error) {
-	if len(key) > maxIdempotencyKey {
-		return "", badParameter.of(fmt.Sprintf("the idempotency key has %d bytes, at most %d are allowed", len(key), maxIdempotencyKey))
+	if len(key) > maxIdempotencyKey || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		return "", badParameter.of("an idempotency key has at most 255 bytes of UTF-8 without control characters, not " + quote(key))
 	}
 	return key, nil
 }

@@ -5,12 +5,13 @@ import (
 	"tidings/transport/poll"
 	"tidings/transport/sse"
 	"tidings/transport/stream"
+	"tidings/transport/websocket"
 )
 
-// transports returns one of each.
-func transports() (all [len(transport.Kinds)]transport.Transport) {
+// transports returns one of each; itemBytes bounds what a client may send up at once.
+func transports(itemBytes int) (all [len(transport.Kinds)]transport.Transport) {
 	for _, t := range []transport.Transport{
-		sse.New(), stream.New(), poll.NewLong(), poll.New(),
+		websocket.New(itemBytes), sse.New(), stream.New(), poll.NewLong(), poll.New(),
 	} {
 		all[t.Kind()] = t
 	}
