@@ -26,19 +26,21 @@ if (typeof window.tidings === "function") connect(window.tidings(location.origin
 else log("error", "The client did not load: /tidings.js is missing.");
 
 function connect(client) {
-  buildLadder((name) => client.use(name), window.faults.set);
+  buildLadder((name) => {
+    try {
+      client.use(name);
+    } catch (error) { // this browser does not have it
+      log("error", words(error));
+    }
+  }, window.faults.set);
 
-  let epoch = "";
-  client.on("state", (event) => {
-    epoch = String(event.cursor || "").split("-")[0];
-    showState(event);
-  });
+  client.on("state", showState);
   client.on("gap", showGap);
-  client.on("error", (error) => log("error", String(error?.detail || error?.message || error?.code || error)));
+  client.on("error", (error) => log("error", words(error)));
 
   const follow = (pattern, show) => {
     client.follow(pattern, (message) => {
-      showMessage(message, message.cursor || (epoch && `${epoch}-${message.seq}`));
+      showMessage(message);
       show(message);
     }, { since: "last:10" });
   };
@@ -55,24 +57,29 @@ function connect(client) {
   });
 }
 
+// words is what went wrong, without the name of the client that every error of it begins with.
+function words(error) {
+  return error.message.replace(/^tidings: /, "");
+}
+
 // publish sends the text, as JSON if it is an object or array, and shows the receipt or why there is none.
-function publish(client, topic, text) {
+function publish(client, topic, message) {
   const output = byId("receipt");
-  const answer = (kind, words) => {
+  const answer = (kind, text) => {
     output.dataset.kind = kind;
-    setText(output, words);
+    setText(output, text);
   };
   answer("", "Publishing …");
-  let data = text;
+  let data = message;
   const options = { type: "text/plain" };
-  if (/^\s*[[{]/.test(text)) {
+  if (/^\s*[[{]/.test(message)) {
     try {
-      data = JSON.parse(text);
+      data = JSON.parse(message);
       options.type = "application/json";
     } catch { /* then it is a text */ }
   }
   client.publish(topic, data, options, (error, receipt) => {
-    if (error) answer("error", String(error.detail || error.message || error.code || error));
+    if (error) answer("error", words(error));
     else answer("done", `Stored in ${receipt.durability} as ${receipt.cursor}, ${receipt.followers} ${receipt.followers === 1 ? "follower" : "followers"} told.`);
   });
 }

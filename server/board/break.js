@@ -20,6 +20,7 @@
     var url = new URL(address, location.href);
     var follows = url.pathname === "/follow" || (method === "GET" && /^\/topics(\/|$)/.test(url.pathname));
     if (url.origin !== location.origin || !follows) return null;
+    if (url.searchParams.get("limit") === "1") return null; // the client asks whether the gateway is there at all
     var asked = {};
     if (typeof body === "string") {
       try { asked = JSON.parse(body) || {}; } catch { /* not ours to judge */ }

@@ -47,6 +47,7 @@ function sun(behind) {
 }
 
 function moon(behind) {
-  const move = behind ? "translate(12 -6) scale(.85)" : "translate(1 2)";
-  return svg("path", { class: "moon", d: "M29.5 33.5A12.5 12.5 0 0 1 20.3 11.2a12.5 12.5 0 1 0 13.9 20.3 12.4 12.4 0 0 1-4.7 2z", transform: move });
+  const [x, y, r] = behind ? [32, 14, 9] : [25, 25, 13];
+  const [top, end] = [`${x} ${y - r}`, `${x + r} ${y}`];
+  return svg("path", { class: "moon", d: `M${top}A${r} ${r} 0 1 0 ${end}A${r * 0.78} ${r * 0.78} 0 1 1 ${top}z` });
 }

@@ -2,12 +2,18 @@
 
 import { age, el, setText } from "./dom.js";
 
-const rows = 8;
+const rows = 8 + 1; // the last is out of sight, and only to slide there
 const items = []; // the newest first: { id, time, element, age }
 const list = document.getElementById("items");
 const empty = document.getElementById("news-empty");
 
-for (let i = 0; i < rows; i++) list.append(el("li", { class: "item waiting", "aria-hidden": "true" }));
+for (let i = 0; i < rows; i++) list.append(placeholder(i));
+
+function placeholder(row) {
+  const element = el("li", { class: "item waiting", "aria-hidden": "true" });
+  element.style.setProperty("--row", row);
+  return element;
+}
 
 // showNews takes a message: a JSON item, or a text, which becomes a headline. One with the key of a shown item replaces it.
 export function showNews(message) {
@@ -32,7 +38,8 @@ function insert(item) {
   list.insertBefore(item.element, items[items.indexOf(item) + 1]?.element || list.querySelector(".waiting"));
   items.splice(rows).forEach((other) => other.element.remove());
   while (list.children.length > rows) list.lastElementChild.remove();
-  while (list.children.length < rows) list.append(el("li", { class: "item waiting", "aria-hidden": "true" }));
+  while (list.children.length < rows) list.append(placeholder(list.children.length));
+  items.forEach((other, row) => other.element.style.setProperty("--row", row)); // rows are moved, not laid out anew
   if (Date.now() - item.time < 10_000) item.element.classList.add("fresh");
   empty.hidden = true;
 }

@@ -9,7 +9,21 @@ const transports = {
   longpoll: "Long poll",
   poll: "Poll",
 };
-const words = { connecting: "Connecting", open: "Live", live: "Live", connected: "Live", waiting: "Waiting", offline: "Offline", closed: "Closed" };
+const words = { connecting: "Connecting", open: "Live", waiting: "Waiting to try again", closed: "Closed" };
+const causes = {
+  start: "the page was opened",
+  probe: "a better transport was found to work",
+  use: "you chose it",
+  wake: "the page or the network came back",
+  "no hello": "the gateway was not heard in time",
+  silent: "nothing was heard for too long",
+  closed: "the connection ended",
+  unreachable: "there was no answer",
+  refused: "the connection was refused",
+  draining: "the gateway is being restarted",
+  pressure: "the gateway is short of room and asked to",
+  slow: "this page did not keep up",
+};
 const logLength = 30;
 const sparkLength = 40;
 
@@ -23,12 +37,13 @@ export function title(transport) {
   return transports[transport] || transport || "none";
 }
 
-// buildLadder makes a row per transport. choose(name) is called with null for automatic; breakIt(name, broken) as it says.
+// buildLadder makes a row per transport. choose(name) is called with the transport to stay on, or null for automatic;
+// breakIt(name, broken) when one is to fail from now on, or to work again.
 export function buildLadder(choose, breakIt) {
   for (const [name, label] of Object.entries(transports)) {
     const note = el("span", { class: "rung-note" });
     const button = el("button", { type: "button", class: "rung", "aria-pressed": "false" }, el("i", { class: "dot", "aria-hidden": "true" }), el("span", {}, label), note);
-    const toggle = el("button", { type: "button", class: "break", role: "switch", "aria-checked": "false", "aria-label": `Break ${label} in this page` }, el("span", { class: "break-word" }, "Break"), el("i", { class: "knob", "aria-hidden": "true" }));
+    const toggle = el("button", { type: "button", class: "break", role: "switch", "aria-checked": "false", "aria-label": `Break ${label} in this page` }, el("i", { class: "knob", "aria-hidden": "true" }));
     const row = el("li", { "data-transport": name }, button, toggle);
     button.addEventListener("click", () => {
       now.forced = now.forced === name ? null : name;
@@ -38,8 +53,9 @@ export function buildLadder(choose, breakIt) {
     toggle.addEventListener("click", () => {
       const broken = !now.broken.has(name);
       now.broken[broken ? "add" : "delete"](name);
-      breakIt(name, broken);
       log(broken ? "broken" : "healed", `${label} ${broken ? "is broken in this page" : "works again"}`);
+      breakIt(name, broken);
+      if (!broken) choose(now.forced); // look for it at once, not at the next probe
       drawLadder();
     });
     rungs.set(name, { row, button, toggle, note });
@@ -67,31 +83,27 @@ function drawLadder() {
 
 // showState takes the client's state event.
 export function showState(event) {
-  const open = event.state in words ? words[event.state] === "Live" : Boolean(event.transport);
+  const open = event.state === "open";
   if (open && now.transport && event.transport !== now.transport) setText(byId("switches"), String(++now.switches));
   if (open) now.transport = event.transport;
   now.open = open;
-  const word = words[event.state] || event.state || (open ? "Live" : "Connecting");
+  const word = words[event.state] || event.state;
   setText(byId("state"), open ? `${word} over ${title(event.transport)}` : word);
-  setText(byId("cause"), sentence(event.cause));
+  setText(byId("cause"), event.cause ? "Why: " + (causes[event.cause] || event.cause.replaceAll("_", " ")) : "");
   setText(byId("pill-text"), open ? title(event.transport) : word);
-  byId("pill").dataset.state = open ? "open" : event.state === "closed" || event.state === "offline" ? "closed" : "connecting";
+  byId("pill").dataset.state = open ? "open" : event.state === "closed" ? "closed" : "connecting";
   if (!open) setText(byId("pill-latency"), "");
   if (event.cursor) setText(byId("cursor"), event.cursor);
   const from = event.previous && event.previous !== event.transport ? `${title(event.previous)} → ` : "";
-  log(open ? "open" : "state", `${from}${event.transport ? title(event.transport) + ": " : ""}${word.toLowerCase()}${event.cause ? ` (${event.cause})` : ""}`);
+  const to = event.transport ? title(event.transport) + ": " : "";
+  log(open ? "open" : "state", from + to + word.toLowerCase() + (event.cause ? ` (${event.cause})` : ""));
   drawLadder();
 }
 
-function sentence(cause) {
-  const text = String(cause || "").replaceAll("_", " ").trim();
-  return text ? `Why: ${text}` : "";
-}
-
 // showMessage counts a message. One from before this page opened says nothing about latency.
-export function showMessage(message, cursor) {
+export function showMessage(message) {
   setText(byId("count"), (++now.count).toLocaleString());
-  if (cursor) setText(byId("cursor"), cursor);
+  setText(byId("cursor"), message.cursor);
   if (message.time < performance.timeOrigin) return;
   const latency = Math.max(0, Date.now() - message.time);
   const text = latency < 1000 ? latency + " ms" : (latency / 1000).toFixed(1) + " s";

@@ -45,7 +45,8 @@ function report(card, r) {
   setText(card.temperature, round(r.temperature) + "°");
   card.temperature.title = r.temperature + " " + unit;
   setText(card.conditions, typeof r.conditions === "string" ? r.conditions : "");
-  setText(card.range, `${round(r.high)}° / ${round(r.low)}°`);
+  setText(card.high, `High ${round(r.high)}°`);
+  setText(card.low, `Low ${round(r.low)}°`);
   setText(card.wind, `${round(r.wind)} ${typeof r.windUnit === "string" ? r.windUnit : ""}`);
   setText(card.humidity, round(r.humidity) + " %");
   const look = `${code} ${isDay}`;
@@ -68,16 +69,16 @@ function newCard(topic) {
   if (cards.size >= maxCards) return null;
   const card = {
     place: el("h3"), country: el("p", { class: "country" }), icon: el("div", { class: "sky" }), temperature: el("p", { class: "temperature" }, "–"),
-    conditions: el("p", { class: "conditions" }), range: el("dd"), wind: el("dd"), humidity: el("dd"),
+    conditions: el("p", { class: "conditions" }), high: el("span"), low: el("span"), wind: el("dd"), humidity: el("dd"),
     noticeText: el("p", { class: "notice-text" }), noticeAge: el("span", { class: "notice-age" }),
   };
   setText(card.place, topic.split("/").slice(1).join(" / ").replace(/(^|[\s-])\p{L}/gu, (s) => s.toUpperCase()).replaceAll("-", " "));
   card.element = el("li", { class: "card bare" },
     el("div", { class: "card-head" }, el("div", { class: "names" }, card.place, card.country), card.icon),
-    el("div", { class: "reading" }, card.temperature, card.conditions),
+    el("div", { class: "reading" }, card.temperature, el("p", { class: "range" }, card.high, card.low), card.conditions),
     el("div", { class: "foot" },
       el("dl", { class: "figures" },
-        el("div", {}, el("dt", {}, "High / low"), card.range), el("div", {}, el("dt", {}, "Wind"), card.wind), el("div", {}, el("dt", {}, "Humidity"), card.humidity)),
+        el("div", {}, el("dt", {}, "Wind"), card.wind), el("div", {}, el("dt", {}, "Humidity"), card.humidity)),
       el("div", { class: "notice" }, card.noticeText, card.noticeAge)));
   cards.set(topic, card);
   const waiting = list.querySelector(".waiting");
