@@ -26,7 +26,7 @@ for (const name of browsers) {
     test("500 messages arrive in order, once, over all five transports and back", async () => {
       const page = await browser.open(`${pages.url}/follow`);
       await page.evaluate(() => {
-        start();
+        start({ poll_ms: 500 });
         follow("race/*", { since: "all" });
       });
       await page.until(open, "websocket", { describe: describePage });

@@ -33,7 +33,7 @@ for (const name of browsers) {
         const page = await browser.open(`${pages.url}/follow`);
         await page.evaluate(
           ({ transport, topic }) => {
-            start({ transports: [transport] });
+            start({ transports: [transport], poll_ms: 500 });
             follow(topic, { since: "all" });
           },
           { transport, topic },
