@@ -14,7 +14,7 @@ type Conn interface {
 	Write(parts [][]byte) (int, error)
 	// Finish takes all of parts whatever room there is, has them written within [FinishTime], and then closes the
 	// connection or ends the answer. It is the last call. Where the last Write ended inside a unit, parts must begin with
-	// what was left of it: see [Rest].
+	// what was left of it.
 	Finish(parts [][]byte)
 	// Close closes the connection at once: the client sees an answer that was cut. Where the connection belongs to an
 	// http.Handler, Serve then panics with [http.ErrAbortHandler], the one way in which net/http cuts an answer.
@@ -55,21 +55,6 @@ type Held interface {
 
 // ErrClosed is returned by Write on a connection that is closed, finished or broken.
 var ErrClosed = errors.New("park: the connection is closed")
-
-// Rest returns what is left of the unit inside which a Write of parts ended when it took n bytes, or nil if it ended
-// between two. Whoever calls Finish next puts it in front, or the client would read the end inside of a unit.
-func Rest(parts [][]byte, n int) []byte {
-	for _, p := range parts {
-		if n < len(p) {
-			if n == 0 {
-				return nil
-			}
-			return p[n:]
-		}
-		n -= len(p)
-	}
-	return nil
-}
 
 // size returns how many bytes parts hold.
 func size(parts [][]byte) int {

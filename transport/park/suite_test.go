@@ -186,7 +186,7 @@ func (s *shard) end() []byte {
 // offer writes what there is room for and returns what is left.
 func (s *shard) offer(parts [][]byte) ([][]byte, error) {
 	n, err := s.Conn.Write(parts)
-	s.rest = Rest(parts, n)
+	s.rest = restOf(parts, n)
 	for len(parts) > 0 && n >= len(parts[0]) {
 		n -= len(parts[0])
 		parts = parts[1:]
@@ -195,6 +195,17 @@ func (s *shard) offer(parts [][]byte) ([][]byte, error) {
 		parts = append([][]byte{parts[0][n:]}, parts[1:]...)
 	}
 	return parts, err
+}
+
+// restOf returns what is left of the unit inside which a Write of parts ended when it took n bytes, or nil.
+func restOf(parts [][]byte, n int) []byte {
+	for _, p := range parts {
+		if n > 0 && n < len(p) {
+			return p[n:]
+		}
+		n -= len(p)
+	}
+	return nil
 }
 
 // write writes everything, waiting for room.

@@ -69,8 +69,8 @@ func (e *ears) hear(op ws.OpCode, payload []byte) error {
 	case opPong:
 		return nil
 	case opClose:
-		// The same code goes back (RFC 6455 section 5.5.1). The reply is what makes the follower write; the peer then says
-		// farewell instead.
+		// The same code goes back (RFC 6455 section 5.5.1). It goes as a reply, behind what was answered before, and ends
+		// the follower once the peer sees it.
 		frame := appendFrame(nil, opClose, payload[:min(2, len(payload))])
 		e.part(frame)
 		e.follower.Reply(frame)

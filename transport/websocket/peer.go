@@ -19,10 +19,9 @@ type peer struct {
 	offer  transport.Offer
 	// greeting is nil once the connection has taken the first of it: a close that comes before needs it all the same.
 	greeting []byte
-	within   bool // the last Write ended inside a unit
 
 	// farewell is the close frame with which a client is answered that has closed, or broken the protocol. It is set by the
-	// reading goroutine, before it calls the follower.
+	// reading goroutine, before it passes the same bytes to the follower as a reply, or ends it.
 	farewell atomic.Pointer[[]byte]
 }
 
@@ -53,18 +52,17 @@ func (p *peer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 
 // Write implements [gateway.Peer].
 func (p *peer) Write(b *gateway.Batch) (int, error) {
-	if p.farewell.Load() != nil {
-		var rest []byte
-		if p.within {
-			rest = b.Parts[0]
+	if frame := p.farewell.Load(); frame != nil {
+		for i, part := range b.Parts {
+			if &part[0] == &(*frame)[0] {
+				p.conn.Finish(b.Parts[:i+1])
+				return 0, errLeft
+			}
 		}
-		p.leave(rest)
-		return 0, errLeft
 	}
 	n, err := p.conn.Write(b.Parts)
 	if n > 0 {
 		p.greeting = nil
-		p.within = park.Rest(b.Parts, n) != nil
 	}
 	return n, err
 }
@@ -74,7 +72,7 @@ func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
 	bye, told := transport.ByeFor(reason, p.offer)
 	switch {
 	case p.farewell.Load() != nil:
-		p.leave(rest)
+		p.finish(rest, *p.farewell.Load())
 		return
 	case !told:
 		p.finish(rest, appendClose(nil, uint16(ws.StatusNormalClosure), ""))
@@ -90,9 +88,6 @@ func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
 	}
 	p.finish(rest, appendClose(last, uint16(bye.Code), text))
 }
-
-// leave writes the farewell.
-func (p *peer) leave(rest []byte) { p.finish(rest, *p.farewell.Load()) }
 
 // finish ends the connection behind what was written in part.
 func (p *peer) finish(rest, last []byte) {

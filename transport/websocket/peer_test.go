@@ -1,0 +1,153 @@
+package websocket
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"tidings/gateway"
+	"tidings/transport/park"
+)
+
+// fakeConn takes so many bytes.
+type fakeConn struct {
+	room  int
+	last  []byte
+	taken int
+}
+
+func (c *fakeConn) Write(parts [][]byte) (int, error) {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	n = min(n, c.room)
+	c.taken += n
+	return n, nil
+}
+
+func (c *fakeConn) Finish(parts [][]byte) { c.last = slices.Concat(parts...) }
+func (c *fakeConn) Close()                {}
+func (c *fakeConn) Serve(park.Handler)    {}
+
+func TestPeerWriteAllocatesNothing(t *testing.T) {
+	p := &peer{conn: &fakeConn{room: 1 << 30}, format: Raw}
+	b := &gateway.Batch{Parts: [][]byte{[]byte("one"), []byte("two")}, Bytes: 6}
+	if n := testing.AllocsPerRun(100, func() {
+		if n, err := p.Write(b); n != 6 || err != nil {
+			t.Errorf("took %d, %v", n, err)
+		}
+	}); n != 0 {
+		t.Errorf("a write allocates %v times", n)
+	}
+}
+
+// TestPeerEnds sees what comes last in every state that a peer can be in.
+func TestPeerEnds(t *testing.T) {
+	at := gateway.Cursor{Epoch: "abcdefgh", Seq: 7}
+	head := []byte("HEAD")
+	farewell := appendClose(nil, 1001, "")
+	for _, c := range []struct {
+		name     string
+		format   *gateway.Format
+		begun    bool
+		farewell bool
+		rest     string
+		reason   gateway.Reason
+		want     string
+	}{
+		{"slow", Raw, true, false, "rest", gateway.ReasonSlow, "rest" + string(appendClose(nil, 4002, "slow"))},
+		{"gap", Raw, true, false, "", gateway.ReasonGap, string(appendClose(nil, 4005, "abcdefgh-7"))},
+		{"before the head", Raw, false, false, "", gateway.ReasonDraining, "HEAD" + string(appendClose(nil, 4001, "draining"))},
+		{"finished", Raw, true, false, "", gateway.ReasonFinished, string(appendClose(nil, 1000, ""))},
+		{"kicked", Enveloped, true, false, "", gateway.ReasonKicked, string(appendClose(appendFrame(nil, opText, []byte(`{"bye":{"code":4507,"reason":"kicked"}}`)), 4507, "kicked"))},
+		{"client left too", Enveloped, true, true, "rest", gateway.ReasonKicked, "rest" + string(farewell)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conn := &fakeConn{room: 1}
+			p := &peer{conn: conn, format: c.format, greeting: head}
+			if c.begun {
+				if _, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("xrest")}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.farewell {
+				p.farewell.Store(&farewell)
+			}
+			p.Close(c.reason, at, []byte(c.rest))
+			if string(conn.last) != c.want {
+				t.Errorf("got %q, want %q", conn.last, c.want)
+			}
+		})
+	}
+}
+
+// TestPeerLeaves answers a client's close in its turn, and writes nothing behind it.
+func TestPeerLeaves(t *testing.T) {
+	conn := &fakeConn{room: 4}
+	p := &peer{conn: conn, format: Raw}
+	if n, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("one"), []byte("two")}}); n != 4 || err != nil {
+		t.Fatal(n, err)
+	}
+	farewell := []byte("bye")
+	p.farewell.Store(&farewell)
+	if n, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("wo")}}); n != 2 || err != nil || conn.last != nil {
+		t.Fatal(n, err, conn.last)
+	}
+	if _, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("pong"), farewell, []byte("three")}}); !errors.Is(err, errLeft) {
+		t.Errorf("got %v", err)
+	}
+	if string(conn.last) != "pongbye" {
+		t.Errorf("got %q", conn.last)
+	}
+}
+
+func TestCloseBody(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		want   int
+	}{
+		{"", 0}, {"a", 1}, {strings.Repeat("a", 123), 123}, {strings.Repeat("a", 200), 123}, {strings.Repeat("é", 100), 122},
+	} {
+		if got := closeBody(1000, c.reason); len(got) != c.want+2 || checkClose(got) != nil {
+			t.Errorf("%.10s: %d bytes", c.reason, len(got)-2)
+		}
+	}
+}
+
+// fakeFollower has no room.
+type fakeFollower struct {
+	replies int
+	reason  gateway.Reason
+}
+
+func (f *fakeFollower) Ready()                                                  {}
+func (f *fakeFollower) Close(reason gateway.Reason)                             { f.reason = reason }
+func (f *fakeFollower) Reply([]byte)                                            { f.replies++ }
+func (f *fakeFollower) Room() bool                                              { return false }
+func (f *fakeFollower) Add([]gateway.Follow, func(gateway.Cursor) []byte) error { return nil }
+func (f *fakeFollower) Remove([]gateway.Pattern, []byte)                        {}
+
+// TestNoRoom stops to obey a client whose follower has ended.
+func TestNoRoom(t *testing.T) {
+	f := &fakeFollower{}
+	e := &ears{peer: &peer{conn: &fakeConn{}, format: Enveloped}, follower: f}
+	e.frames = frames{state: 1, limit: 100, hear: e.hear}
+	pings := slices.Concat(masked(opPing, true, ""), masked(opPing, true, ""))
+	if err := e.Data(pings); err != nil || f.replies != 1 {
+		t.Errorf("%v, %d replies", err, f.replies)
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	m := &gateway.Message{Topic: "weather", Type: "text/plain", Body: gateway.BodyText, Seq: 1, Data: []byte(strings.Repeat("x", 200))}
+	for _, f := range []*gateway.Format{Raw, Enveloped} {
+		b.Run(f.Name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f.Append(nil, m)
+			}
+		})
+	}
+}
