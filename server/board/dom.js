@@ -23,6 +23,13 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// payload is what a message holds that is not a report of its kind, as a text to show.
+export function payload(data) {
+  if (typeof data === "string") return data;
+  if (data === undefined || data instanceof Uint8Array) return data ? `${data.length} bytes` : "bytes";
+  return JSON.stringify(data);
+}
+
 // flash plays the element's "fresh" animation from its start.
 export function flash(element) {
   element.classList.remove("fresh");

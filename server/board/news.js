@@ -1,6 +1,6 @@
 // The news list: the newest messages under news/, each in a row of the same height, so that the page stands still.
 
-import { age, el, setText } from "./dom.js";
+import { age, el, payload, setText } from "./dom.js";
 
 const rows = 8 + 1; // the last is out of sight, and only to slide there
 const items = []; // the newest first: { id, time, element, age }
@@ -17,15 +17,14 @@ function placeholder(row) {
 
 // showNews takes a message: a JSON item, or a text, which becomes a headline. One with the key of a shown item replaces it.
 export function showNews(message) {
-  const data = message.data !== null && typeof message.data === "object" ? message.data : { title: String(message.data ?? "(binary)") };
-  const title = typeof data.title === "string" && data.title ? data.title : JSON.stringify(data);
+  const data = message.data ?? {};
+  const title = typeof data.title === "string" && data.title ? data.title : payload(message.data);
   const item = { id: `${message.topic} ${message.key || message.seq}`, time: message.time, age: el("time", { datetime: new Date(message.time).toISOString() }) };
   const link = safeLink(data.link);
   const heading = link ? el("a", { href: link, rel: "noopener noreferrer", target: "_blank" }, title) : title;
   item.element = el("li", { class: "item" },
     el("div", { class: "meta" }, el("span", { class: "source" }, typeof data.source === "string" ? data.source : message.topic), item.age),
-    el("h3", { title }, heading),
-    el("p", {}, typeof data.summary === "string" ? data.summary : ""));
+    el("div", { class: "words" }, el("h3", { title }, heading), el("p", {}, typeof data.summary === "string" ? data.summary : "")));
   insert(item);
 }
 

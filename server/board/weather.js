@@ -1,10 +1,12 @@
-// The weather cards: one per topic under weather/, always in the order of their first message.
+// The weather cards: one per topic under weather/.
 
-import { age, el, flash, setText } from "./dom.js";
+import { age, el, flash, payload, setText } from "./dom.js";
 import { icon, sky } from "./icons.js";
 
 const placeholders = 8;
 const maxCards = 24;
+const featured = "weather/paris"; // the command at the top publishes there: its card comes first
+const settling = 2000; // while the history arrives the cards are sorted; later ones go to the end, so that none moves
 const noticeAge = 5 * 60_000; // how long a plain text stands before the figures, in milliseconds
 
 const cards = new Map(); // topic → card
@@ -20,7 +22,7 @@ export function showWeather(message) {
   if (isReport(message.data)) {
     report(card, message.data);
   } else {
-    const text = typeof message.data === "string" ? message.data : JSON.stringify(message.data) ?? "(binary)";
+    const text = payload(message.data);
     card.notice = { text, time: message.time };
     setText(card.noticeText, text);
     card.noticeText.title = text;
@@ -72,7 +74,9 @@ function newCard(topic) {
     conditions: el("p", { class: "conditions" }), high: el("span"), low: el("span"), wind: el("dd"), humidity: el("dd"),
     noticeText: el("p", { class: "notice-text" }), noticeAge: el("span", { class: "notice-age" }),
   };
-  setText(card.place, topic.split("/").slice(1).join(" / ").replace(/(^|[\s-])\p{L}/gu, (s) => s.toUpperCase()).replaceAll("-", " "));
+  const names = topic.split("/").map((segment) => segment.replaceAll("-", " ").replace(/(^|\s)\p{L}/gu, (s) => s.toUpperCase()));
+  setText(card.place, names.at(-1)); // until a report says it better
+  setText(card.country, names.slice(1, -1).join(", "));
   card.element = el("li", { class: "card bare" },
     el("div", { class: "card-head" }, el("div", { class: "names" }, card.place, card.country), card.icon),
     el("div", { class: "reading" }, card.temperature, el("p", { class: "range" }, card.high, card.low), card.conditions),
@@ -80,12 +84,23 @@ function newCard(topic) {
       el("dl", { class: "figures" },
         el("div", {}, el("dt", {}, "Wind"), card.wind), el("div", {}, el("dt", {}, "Humidity"), card.humidity)),
       el("div", { class: "notice" }, card.noticeText, card.noticeAge)));
-  cards.set(topic, card);
   const waiting = list.querySelector(".waiting");
-  if (waiting) waiting.replaceWith(card.element);
-  else list.append(card.element);
+  const next = performance.now() < settling ? after(topic) : null;
+  cards.set(topic, card);
+  list.insertBefore(card.element, next || waiting);
+  waiting?.remove();
   empty.hidden = true;
   return card;
+}
+
+// after is the first card that belongs behind the one of a topic.
+function after(topic) {
+  const behind = [...cards].filter(([other]) => rank(other) > rank(topic)).sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1));
+  return behind[0]?.[1].element;
+}
+
+function rank(topic) {
+  return topic === featured ? "" : topic;
 }
 
 // noWeather says how to get some, where nothing has come.
