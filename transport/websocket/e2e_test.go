@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -73,26 +72,24 @@ func TestManyAtOnce(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
 			r := newRig(t, secure, gateway.Options{Shards: 1})
-			var done sync.WaitGroup
-			for i := range 20 {
-				var query strings.Builder
-				var want []string
-				for j := range 50 {
-					fmt.Fprintf(&query, "topic=%d/%d&", i, j)
-					want = append(want, fmt.Sprintf(`{"live":{"topic":"%d/%d",`, i, j))
-				}
-				s := r.envelopes(query.String())
-				done.Go(func() {
-					for _, prefix := range want {
-						data, _, err := s.Read()
-						if err != nil || !strings.HasPrefix(string(data), prefix) {
-							t.Errorf("got %q and %v, want %q", data, err, prefix)
-							return
-						}
-					}
-				})
+			sockets := make([]*socket, 20)
+			for i := range sockets {
+				sockets[i] = r.envelopes("")
 			}
-			done.Wait()
+			const topics = 50
+			for i, s := range sockets {
+				items := make([]string, topics)
+				for j := range items {
+					items[j] = fmt.Sprintf(`{"topic":"%d/%d"}`, i, j)
+				}
+				s.send(`{"follow":[` + strings.Join(items, ",") + `]}`)
+			}
+			for i, s := range sockets {
+				s.expect(`{"ack":{"at":`)
+				for j := range topics {
+					s.expect(fmt.Sprintf(`{"live":{"topic":"%d/%d",`, i, j))
+				}
+			}
 		})
 	}
 }
