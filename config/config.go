@@ -72,7 +72,7 @@ type Log struct {
 
 // Metrics says where metrics are served.
 type Metrics struct {
-	Listen string `key:"listen" help:"address and port of a listener for /metrics alone; if empty, it is served beside the topics"`
+	Listen string `key:"listen" help:"address and port of a listener for /metrics, /livez and /readyz alone; if empty, /metrics is served beside the topics"`
 }
 
 // Default returns the configuration without file, environment and flags.

@@ -26,6 +26,24 @@ type Option struct {
 // Bool reports whether the option is a switch.
 func (o Option) Bool() bool { return o.kind.Kind() == reflect.Bool }
 
+// Placeholder names what the option takes, as SIZE or LIST.
+func (o Option) Placeholder() string {
+	switch o.kind {
+	case reflect.TypeFor[Size]():
+		return "SIZE"
+	case reflect.TypeFor[Duration]():
+		return "DURATION"
+	case reflect.TypeFor[int]():
+		return "NUMBER"
+	case reflect.TypeFor[[]string](), reflect.TypeFor[[]Rule]():
+		return "LIST"
+	}
+	if len(o.Choices) > 0 {
+		return strings.ToUpper(strings.Join(o.Choices, "|"))
+	}
+	return strings.ToUpper(o.Key[strings.LastIndexAny(o.Key, "._")+1:])
+}
+
 // section is a part of the tree that holds options: Config itself, or one of the structs in it.
 type section struct {
 	key  string // empty for the top

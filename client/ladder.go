@@ -1,0 +1,71 @@
+package client
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"time"
+
+	"tidings/transport"
+)
+
+// ladder chooses a transport: the best of which nothing bad is known. What failed is left alone for a while and then tried
+// again, so that one bad minute pins nobody to polling.
+type ladder struct {
+	kinds  []transport.Kind // best first; those that are off are taken out
+	relent time.Duration
+	shun   map[transport.Kind]time.Time // until when
+	young  map[transport.Kind]int       // how often in a row it died young
+}
+
+func newLadder(kinds []transport.Kind, relent time.Duration) *ladder {
+	return &ladder{
+		kinds: slices.Clone(kinds), relent: relent,
+		shun: map[transport.Kind]time.Time{}, young: map[transport.Kind]int{},
+	}
+}
+
+// pick returns the best transport that is not shunned, or the last: the cheapest is the likeliest to get through.
+func (l *ladder) pick(now time.Time) transport.Kind {
+	for _, kind := range l.kinds {
+		if !now.Before(l.shun[kind]) {
+			return kind
+		}
+	}
+	return l.kinds[len(l.kinds)-1]
+}
+
+// better reports whether a better transport than kind may be tried.
+func (l *ladder) better(kind transport.Kind, now time.Time) bool { return l.pick(now) != kind }
+
+// off takes a transport out, and all that an offer does not name. It returns false when none would be left.
+func (l *ladder) off(kind transport.Kind, offer []string) bool {
+	left := slices.DeleteFunc(slices.Clone(l.kinds), func(k transport.Kind) bool {
+		return k == kind || (len(offer) > 0 && !slices.Contains(offer, k.String()))
+	})
+	if len(left) == 0 {
+		return false
+	}
+	l.kinds = left
+	return true
+}
+
+// ended notes how a connection ended that no goodbye explains. A transport is shunned when the gateway did not speak on it
+// although it could be reached, when it fell silent, and when it died young twice.
+func (l *ladder) ended(kind transport.Kind, err error, spoke, old bool, now time.Time) {
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
+		return // nobody there: the same by every transport
+	case spoke && !errors.Is(err, errSilent):
+		if old {
+			l.young[kind] = 0
+			return
+		}
+		if l.young[kind]++; l.young[kind] < 2 {
+			return
+		}
+	}
+	l.young[kind] = 0
+	l.shun[kind] = now.Add(l.relent)
+}

@@ -1,0 +1,85 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"tidings/transport"
+	"tidings/transport/websocket"
+)
+
+// protocol is the subprotocol by which a WebSocket carries objects.
+const protocol = "tidings.v1"
+
+// socket is a WebSocket.
+type socket struct {
+	watch *watch
+	conn  *websocket.ClientConn
+	free  func() bool // takes the watch's hand off the connection
+}
+
+// openSocket connects by WebSocket. The HTTP client has no part in it, but its TLS configuration.
+func (f *following) openSocket(ctx context.Context) (source, error) {
+	w := newWatch(ctx, f.c.hello)
+	header := http.Header{}
+	if f.c.options.Key != "" {
+		header.Set("Authorization", "Bearer "+f.c.options.Key)
+	}
+	d := websocket.Dialer{Header: header, Protocols: []string{protocol}, MessageBytes: f.c.options.EventBytes}
+	if t, ok := f.c.options.HTTPClient.Transport.(*http.Transport); ok {
+		d.TLS = t.TLSClientConfig
+	}
+	at := f.c.url("", f.query(transport.WebSocket))
+	conn, err := d.Dial(w.ctx, "ws"+strings.TrimPrefix(at, "http")) // http: to ws:, https: to wss:
+	if err != nil {
+		defer w.close()
+		var refused *websocket.RefusedError
+		if errors.As(err, &refused) {
+			return nil, refusal(&http.Response{
+				StatusCode: refused.Status, Header: refused.Header, Body: io.NopCloser(bytes.NewReader(refused.Body)),
+			})
+		}
+		if w.ctx.Err() != nil {
+			return nil, context.Cause(w.ctx)
+		}
+		return nil, unreachable(err)
+	}
+	s := &socket{watch: w, conn: conn}
+	// A read knows no context: a deadline in the past ends it.
+	s.free = context.AfterFunc(w.ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	return s, nil
+}
+
+func (s *socket) next() (object, error) {
+	for {
+		text, isText, err := s.conn.Read()
+		var closed *websocket.CloseError
+		switch {
+		case errors.As(err, &closed) && closed.Code >= 4000:
+			return object{}, &Error{Close: transport.Code(closed.Code), Code: closed.Reason}
+		case errors.As(err, &closed):
+			return object{}, s.watch.why(io.EOF)
+		case err != nil:
+			return object{}, s.watch.why(err)
+		case !isText:
+			continue // not of this protocol: to be ignored
+		}
+		o, err := parseObject(text)
+		if err != nil {
+			return object{}, err
+		}
+		s.watch.heard(o)
+		return o, nil
+	}
+}
+
+func (s *socket) close() {
+	s.free()
+	_ = s.conn.Close(1000, "") // whether the other side hears it or not, the connection is gone
+	s.watch.close()
+}

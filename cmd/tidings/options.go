@@ -1,0 +1,59 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"tidings/config"
+	"tidings/gateway"
+	"tidings/server"
+	"tidings/transport"
+)
+
+// serverOptions says a configuration in the words of the server. The configuration was validated.
+func serverOptions(c config.Config, log *slog.Logger) server.Options {
+	o := server.Options{
+		Core: gateway.Options{
+			Default: gateway.Retention{
+				Messages: c.History.Messages, Bytes: int64(c.History.TopicBytes), Age: time.Duration(c.History.Age),
+			},
+			HistoryBytes:      int64(c.History.Bytes),
+			IdempotencyKeys:   c.Idempotency.Keys,
+			IdempotencyWindow: time.Duration(c.Idempotency.Window),
+			AppendWait:        time.Duration(c.AppendWait),
+		},
+		PublishKeys: c.PublishKeys, Insecure: c.Insecure, Origins: c.Origins, Hosts: c.Hosts,
+		MessageBytes: int(c.Limits.Body), BatchBytes: int(c.Limits.Batch), FollowTopics: c.Limits.TopicsPerFollower,
+		Connections: c.Limits.Connections, HeldPolls: c.Limits.HeldPolls,
+		DrainTimeout: time.Duration(c.Drain), Ping: time.Duration(c.Ping), PollInterval: time.Duration(c.Poll),
+		Node: c.Node, Version: version(), NoBoard: !c.Board, NoMetrics: c.Metrics.Listen != "", Logger: log,
+	}
+	for _, r := range c.History.Rules {
+		p, err := gateway.ParsePattern(r.Topic)
+		if err != nil {
+			continue // cannot be: it was validated
+		}
+		o.Core.Rules = append(o.Core.Rules, gateway.Rule{Pattern: p, Retention: gateway.Retention{
+			Messages: r.Messages, Bytes: int64(r.Bytes), Age: time.Duration(r.Age),
+		}})
+	}
+	for _, kind := range transport.Kinds {
+		if !slices.Contains(c.Transports, kind.String()) {
+			o.Off = append(o.Off, kind)
+		}
+	}
+	return o
+}
+
+// logger makes the log that a configuration asks for.
+func logger(c config.Log, to io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // it was validated
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(to, o))
+	}
+	return slog.New(slog.NewTextHandler(to, o))
+}
