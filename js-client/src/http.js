@@ -28,18 +28,6 @@
  * @property {string} [token]
  */
 
-/** @type {Record<string, number>} the close codes of the problems that end a follow */
-var codes = {
-  token_expired: 4004,
-  bad_request: 4500,
-  unauthorized: 4501,
-  forbidden: 4503,
-  limit: 4504,
-  transport_off: 4505,
-  replaced: 4506,
-  kicked: 4507
-};
-
 /** @param {Env} env */
 export function canStream(env) {
   // Where XMLHttpRequest cannot cross origins (IE 8 and 9) it cannot be read before its end either.
@@ -197,8 +185,8 @@ export function parse(text) {
 }
 
 /**
- * What an answer without success means. Only a problem of the gateway's own carries a close code: the 403 of a proxy
- * is the transport's failure and no verdict.
+ * What an answer without success means. Only a problem of the gateway's own gets a close code, and only where asking again
+ * would not help: the 403 of a proxy is the transport's failure and no verdict.
  * @param {number} status
  * @param {string} text
  * @param {string | null} retryAfter
@@ -212,9 +200,15 @@ export function explain(status, text, retryAfter) {
   }
   /** @type {Ending} */
   var ending = { cause: status ? "status " + status : "unreachable", status: status, detail: problem.detail };
-  if (status >= 400 && problem.code && codes.hasOwnProperty(problem.code)) {
-    ending.code = codes[problem.code];
+  if (problem.code && problem.status === status) {
     ending.cause = problem.code;
+    if (problem.code === "transport_off") {
+      ending.code = 4505;
+    } else if (problem.code === "token_expired") {
+      ending.code = 4004;
+    } else if (status < 500 && status !== 408 && status !== 429) {
+      ending.code = status === 401 ? 4501 : status === 403 ? 4503 : 4500;
+    }
   }
   if (wait >= 0) {
     ending.retry_ms = wait;

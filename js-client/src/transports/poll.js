@@ -43,24 +43,25 @@ export function openPoll(way, sink) {
       cursor = answer.cursor;
       sink.watch(0);
       clearTimeout(timer);
-      timer = setTimeout(ask, pause(answer, moved, +new Date() - asked));
+      timer = setTimeout(ask, pause(answer, moved, wait * 1000 - (+new Date() - asked)));
       sink.answer(answer); // May call change or close.
     });
   }
 
   /**
-   * How long until the next request. Whoever answers at once, again and again, with nothing new is not asked at once.
+   * How long until the next request.
    * @param {any} answer
    * @param {boolean} moved
-   * @param {number} took
+   * @param {number} left of the time for which it might have been held
    */
-  function pause(answer, moved, took) {
-    if (moved && (answer.more || held)) {
+  function pause(answer, moved, left) {
+    if (moved && answer.items.length && (answer.more || held)) {
       return 0;
     }
-    if (held) {
-      return took < 1000 ? 1000 : 0;
+    if (held && left < 500 && !answer.items.length) {
+      return 0;
     }
+    // A plain poll; or a held one that ended early with nothing: the gateway spreads those who come back.
     return (way.poll_ms || answer.poll_ms || 5000) * (0.9 + Math.random() * 0.2);
   }
 
