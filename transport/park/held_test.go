@@ -9,7 +9,7 @@ import (
 )
 
 // hold makes a request whose answer is held, and returns what arrives of it.
-func hold(t *testing.T, ctx context.Context, url string, web *http.Client) <-chan string {
+func hold(ctx context.Context, t *testing.T, url string, web *http.Client) <-chan string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestHeld(t *testing.T) {
 				h.Serve(ear)
 			}))
 			for range 2 {
-				got := hold(t, t.Context(), url, web)
+				got := hold(t.Context(), t, url, web)
 				h := <-polls
 				if _, err := h.Write(nil); !errors.Is(err, errors.ErrUnsupported) {
 					t.Errorf("Write: %v", err)
@@ -57,19 +57,19 @@ func TestHeld(t *testing.T) {
 					t.Errorf("got %q", body)
 				}
 			}
-			if <-remotes != <-remotes {
+			if first, second := <-remotes, <-remotes; first != second {
 				t.Error("the second poll came by another connection")
 			}
 
 			ctx, leave := context.WithCancel(t.Context())
-			got := hold(t, ctx, url, web)
+			got := hold(ctx, t, url, web)
 			h := <-polls
 			leave()
 			ear.goneOnce(t)
 			h.Answer(nil, [][]byte{[]byte("too late")})
 			<-got
 
-			got = hold(t, t.Context(), url, web)
+			got = hold(t.Context(), t, url, web)
 			(<-polls).Close()
 			// The client may ask again by itself when a connection that it used before was cut.
 			select {

@@ -295,7 +295,7 @@ func TestSuite(t *testing.T) {
 		{"head", func(t *testing.T, s *shard, c *client) {
 			s.Conn.Finish([][]byte{s.end()})
 			_, _ = io.Copy(io.Discard, c.Body)
-			if c.StatusCode != 200 || c.Header.Get("Content-Type") != "text/x" || c.Header.Get("Access-Control-Allow-Origin") != "*" ||
+			if c.StatusCode != http.StatusOK || c.Header.Get("Content-Type") != "text/x" || c.Header.Get("Access-Control-Allow-Origin") != "*" ||
 				strings.Join(c.Header.Values("Vary"), ", ") != "Origin, Accept" || c.Header.Get("Date") == "" {
 				t.Errorf("status %d, header %v", c.StatusCode, c.Header)
 			}

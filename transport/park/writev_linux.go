@@ -1,6 +1,7 @@
 package park
 
 import (
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -209,10 +210,10 @@ func (p *polled) readOnce(fd uintptr) bool {
 	p.buf, _ = buffers.Get().(*[16 << 10]byte)
 	for {
 		p.n, p.err = unix.Read(int(fd), p.buf[:])
-		switch p.err {
-		case unix.EINTR:
+		switch {
+		case errors.Is(p.err, unix.EINTR):
 			continue
-		case unix.EAGAIN:
+		case errors.Is(p.err, unix.EAGAIN):
 			p.release()
 			return false
 		}

@@ -141,8 +141,7 @@ func (c *ClientConn) fail(err error) {
 		err = io.ErrUnexpectedEOF // there was no close frame
 	}
 	c.failure = err
-	var broken *CloseError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*CloseError](err); ok {
 		_ = c.sayClose(broken.Code, broken.Reason) // the reason to close is the better error
 	}
 	c.net.Close()

@@ -243,7 +243,7 @@ func shake(r *rig, target, protocol string) (net.Conn, *bufio.Reader) {
 		r.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != 101 || answer.Header.Get("Sec-Websocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" ||
+	if answer.StatusCode != http.StatusSwitchingProtocols || answer.Header.Get("Sec-Websocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" ||
 		answer.Header.Get("Access-Control-Allow-Origin") != "*" {
 		r.Fatalf("got %d %v", answer.StatusCode, answer.Header)
 	}

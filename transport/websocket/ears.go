@@ -44,8 +44,7 @@ var errOver = errors.New("the follower has ended")
 // Data implements [park.Handler]. It never fails: how the connection ends is for the peer to say, in order with what it
 // still has to write.
 func (e *ears) Data(b []byte) error {
-	var broken *CloseError
-	if err := e.frames.feed(b); errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*CloseError](e.frames.feed(b)); ok {
 		e.part(appendClose(nil, broken.Code, broken.Reason))
 		e.follower.Close(gateway.ReasonBadRequest)
 	}

@@ -2,7 +2,7 @@ package websocket
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // RFC 6455 section 1.3 asks for it, and nothing depends on its strength
+	"crypto/sha1" // RFC 6455 section 1.3 asks for it, and nothing depends on its strength
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -21,7 +21,7 @@ var (
 	// ErrVersion: the version is another than 13; answer with 426. "Sec-WebSocket-Version: 13" is set.
 	ErrVersion = errors.New("the version of websocket is not 13")
 	// ErrKey: Sec-WebSocket-Key is not the base64 of 16 bytes; answer with 400.
-	ErrKey = errors.New("Sec-WebSocket-Key is not the base64 of 16 bytes") //nolint:revive,staticcheck // begins with a name
+	ErrKey = errors.New("Sec-WebSocket-Key is not the base64 of 16 bytes")
 )
 
 // guid is a constant of RFC 6455 section 1.3.
@@ -56,7 +56,7 @@ func handshake(fields http.Header, r *http.Request) (head []byte, protocol strin
 			}
 		}
 	}
-	accept := sha1.Sum([]byte(key + guid)) //nolint:gosec // as above
+	accept := sha1.Sum([]byte(key + guid))
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
 	b.WriteString(base64.StdEncoding.EncodeToString(accept[:]))

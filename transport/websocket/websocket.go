@@ -46,9 +46,8 @@ func (t *sockets) Serve(w http.ResponseWriter, r *http.Request, f *transport.Req
 		Start: f.Start, Peer: p, Class: uint8(transport.WebSocket), Greeting: p.greeting, Ping: f.Ping, Live: p.format == Enveloped,
 	})
 	if err != nil {
-		// The connection is taken, and the gateway has closed since the request was admitted.
+		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
 		p.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
-		return nil
 	}
 	conn.Serve(newEars(p, follower, f, t.messageBytes))
 	return nil
