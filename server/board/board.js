@@ -1,11 +1,11 @@
 // The board: follows weather/** and news/** of the gateway that served the page, and shows how it is connected.
 
 import { setText } from "./dom.js";
-import { noNews, showNews } from "./news.js";
+import * as news from "./news.js";
 import { buildLadder, log, showGap, showMessage, showState } from "./panel.js";
-import { noWeather, showWeather } from "./weather.js";
+import * as weather from "./weather.js";
 
-const patience = 2500; // milliseconds until an empty board says how to fill it
+const patience = 2500; // milliseconds that the history may take to come
 const byId = (id) => document.getElementById(id);
 
 const command = `curl -d "Rain from noon" ${location.origin}/topics/weather/paris`;
@@ -38,18 +38,18 @@ function connect(client) {
   client.on("gap", showGap);
   client.on("error", (error) => log("error", words(error)));
 
-  const follow = (pattern, show) => {
+  const follow = (pattern, show, caughtUp) => {
     client.follow(pattern, (message) => {
       showMessage(message);
       show(message);
     }, { since: "last:10" });
+    client.on("live", (live) => {
+      if (live.topic === pattern) caughtUp();
+    });
+    setTimeout(caughtUp, patience); // a poll says nothing when it is live
   };
-  follow("weather/**", showWeather);
-  follow("news/**", showNews);
-  setTimeout(() => {
-    noWeather();
-    noNews();
-  }, patience);
+  follow("weather/**", weather.showWeather, weather.caughtUp);
+  follow("news/**", news.showNews, news.caughtUp);
 
   byId("publish").addEventListener("submit", (event) => {
     event.preventDefault();

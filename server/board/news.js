@@ -53,8 +53,8 @@ function safeLink(link) {
   }
 }
 
-// noNews says how to get some, where nothing has come.
-export function noNews() {
+// caughtUp is called when the history has come. Where there was none it says how to get some.
+export function caughtUp() {
   empty.hidden = items.length > 0;
 }
 

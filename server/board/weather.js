@@ -6,10 +6,10 @@ import { icon, sky } from "./icons.js";
 const placeholders = 8;
 const maxCards = 24;
 const featured = "weather/paris"; // the command at the top publishes there: its card comes first
-const settling = 2000; // while the history arrives the cards are sorted; later ones go to the end, so that none moves
 const noticeAge = 5 * 60_000; // how long a plain text stands before the figures, in milliseconds
 
 const cards = new Map(); // topic → card
+let settled = false; // while the history arrives the cards are sorted; later ones go to the end, so that none moves
 const list = document.getElementById("cards");
 const empty = document.getElementById("weather-empty");
 
@@ -85,7 +85,7 @@ function newCard(topic) {
         el("div", {}, el("dt", {}, "Wind"), card.wind), el("div", {}, el("dt", {}, "Humidity"), card.humidity)),
       el("div", { class: "notice" }, card.noticeText, card.noticeAge)));
   const waiting = list.querySelector(".waiting");
-  const next = performance.now() < settling ? after(topic) : null;
+  const next = settled ? null : after(topic);
   cards.set(topic, card);
   list.insertBefore(card.element, next || waiting);
   waiting?.remove();
@@ -103,8 +103,9 @@ function rank(topic) {
   return topic === featured ? "" : topic;
 }
 
-// noWeather says how to get some, where nothing has come.
-export function noWeather() {
+// caughtUp is called when the history has come. Where there was none it says how to get some.
+export function caughtUp() {
+  settled = true;
   empty.hidden = cards.size > 0;
 }
 
