@@ -47,6 +47,9 @@ func (s *Server) batch(c *call) error {
 	default:
 		return unsupportedType.of("send application/x-ndjson or application/json, not " + quote(base))
 	}
+	if err != nil && !out.begun {
+		c.w.Header().Set("Connection", "close") // what is left of the body must not be taken for the next request
+	}
 	if err != nil && out.items() == 0 {
 		return err
 	}
@@ -78,8 +81,7 @@ func (s *Server) batchArray(c *call, publish func([]byte)) error {
 func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
 	// Results may have to leave before all lines are here.
 	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 is so by nature and has no such switch
-	body, done := s.paced(c, 0, true)
-	defer done()
+	body := s.paced(c, 0, true)
 	limit := s.itemBytes()
 	lines := bufio.NewReaderSize(body, 16<<10)
 	for {
@@ -95,6 +97,7 @@ func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
 			publish(line)
 		}
 		if err != nil {
+			body.end()
 			return nil
 		}
 	}
@@ -117,7 +120,7 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 			continue
 		}
 		if long && (err == nil || errors.Is(err, io.EOF)) {
-			return nil, errLineTooLong
+			return nil, errLineTooLong // the next call finds the end again
 		}
 		return line, err
 	}
@@ -183,6 +186,7 @@ type failure struct {
 
 func (r *results) flush() {
 	if !r.begun {
+		r.c.w.Header().Set("Connection", "close") // whether the body will be read to its end is not known yet
 		r.head()
 		_, _ = io.WriteString(r.c.w, `{"results":[`)
 		r.begun = true

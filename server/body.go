@@ -35,18 +35,27 @@ func (p *paced) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// paced returns the body of c, of at most limit bytes if limit is above 0, and a function that must be called when nothing
-// more is read: it takes the deadline away, which would end what comes after the body too.
-func (s *Server) paced(c *call, limit int, stream bool) (body io.Reader, done func()) {
-	body = c.r.Body
+// guardBody bounds what nobody asks for: a body that a handler leaves unread is read by net/http after the answer, for as
+// long as it takes.
+func (s *Server) guardBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.options.BodyTimeout)) // not every one has one
+	}
+}
+
+// paced returns the body of c, of at most limit bytes if limit is above 0. Once all of it is read, end must be called: it
+// takes the deadline away, which would end what comes after the body too. Where reading failed the deadline stays.
+func (s *Server) paced(c *call, limit int, stream bool) *paced {
+	var body io.Reader = c.r.Body
 	if limit > 0 {
 		// The writer below tells net/http to close the connection instead of reading on.
 		body = http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, int64(limit))
 	}
 	control := http.NewResponseController(c.w)
-	p := &paced{r: body, control: control, grace: s.options.BodyTimeout, begun: time.Now(), stream: stream}
-	return p, func() { _ = control.SetReadDeadline(time.Time{}) }
+	return &paced{r: body, control: control, grace: s.options.BodyTimeout, begun: time.Now(), stream: stream}
 }
+
+func (p *paced) end() { _ = p.control.SetReadDeadline(time.Time{}) }
 
 // readBody reads a whole body of at most limit bytes. Its memory grows with what has arrived, never with what was announced.
 func (s *Server) readBody(c *call, limit int) ([]byte, error) {
@@ -56,12 +65,13 @@ func (s *Server) readBody(c *call, limit int) ([]byte, error) {
 	if c.r.ContentLength > int64(limit) {
 		return nil, tooLarge.of(fmt.Sprintf("%d bytes, at most %d are allowed", c.r.ContentLength, limit))
 	}
-	body, done := s.paced(c, limit, false)
-	defer done()
+	body := s.paced(c, limit, false)
 	b, err := io.ReadAll(body)
 	if err != nil {
+		c.w.Header().Set("Connection", "close") // what is left of it must not be taken for the next request
 		return nil, bodyProblem(err)
 	}
+	body.end()
 	return bytes.Clone(b), nil // without the room that ReadAll left: a message may be kept for days
 }
 

@@ -169,6 +169,9 @@ const sessionLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 
 // follow serves what was asked for by the transport that fits, once everything about it is known to be right.
 func (s *Server) follow(c *call, a *asked) error {
+	if c.r.Method == http.MethodGet && c.r.ContentLength != 0 {
+		return badRequest.of("a GET has no body here; POST /follow has one") // its bytes would stay on the connection
+	}
 	t, err := s.termsOf(a)
 	if err != nil {
 		return err
@@ -183,7 +186,7 @@ func (s *Server) follow(c *call, a *asked) error {
 		return upgradeRequired.of("")
 	}
 	enveloped := choice.Kind == transport.WebSocket && hasToken(c.r.Header.Values("Sec-WebSocket-Protocol"), websocket.Protocol)
-	if choice.Kind == transport.LongPoll && t.wait == 0 {
+	if choice.Kind == transport.LongPoll && a.Wait == "" {
 		t.wait = maxWait // transport=longpoll alone
 	}
 	follows, err := s.followsOf(a.Follow, choice.Kind, resumeOf(c.r, choice.Kind))

@@ -113,6 +113,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.counters.request(rec.route, rec.status)
 		s.options.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", rec.status)
 	}()
+	s.guardBody(w, r)
 	if !s.cors(rec, r) {
 		s.echo.ServeHTTP(rec, r)
 	}
