@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -40,8 +41,24 @@ var kinds = []struct {
 		return serve(t, h, l, l.dial)
 	}},
 	{"tls", true, func(t *testing.T, h http.Handler) (string, *http.Client) { return secure(t, h, false) }},
+	{"handler", false, func(t *testing.T, h http.Handler) (string, *http.Client) {
+		kept := func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(unhijackable{w, http.NewResponseController(w)}, r)
+		}
+		return serve(t, http.HandlerFunc(kept), listen(t, "tcp", "127.0.0.1:0"), nil)
+	}},
 	{"http2", false, func(t *testing.T, h http.Handler) (string, *http.Client) { return secure(t, h, true) }},
 }
+
+// unhijackable is a ResponseWriter whose connection cannot be taken.
+type unhijackable struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (w unhijackable) FlushError() error                  { return w.control.Flush() }
+func (w unhijackable) SetReadDeadline(t time.Time) error  { return w.control.SetReadDeadline(t) }
+func (w unhijackable) SetWriteDeadline(t time.Time) error { return w.control.SetWriteDeadline(t) }
 
 func listen(t *testing.T, network, address string) net.Listener {
 	t.Helper()

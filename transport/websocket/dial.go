@@ -89,6 +89,7 @@ type ClientConn struct {
 	frames  frames
 	buf     []byte
 	queue   []clientMessage
+	leaving bool  // messages are dropped
 	failure error // sticky
 
 	writing sync.Mutex // guards what follows, and writing to net
@@ -163,6 +164,9 @@ func (c *ClientConn) hear(op ws.OpCode, payload []byte) error {
 		c.failure = e
 		c.net.Close()
 	default:
+		if c.leaving {
+			return nil
+		}
 		c.queue = append(c.queue, clientMessage{append([]byte(nil), payload...), op == opText})
 	}
 	return nil
@@ -202,8 +206,8 @@ func (c *ClientConn) sayClose(code uint16, reason string) error {
 	return c.write(opClose, body)
 }
 
-// Close sends a close frame, waits a little for the other side's, and closes the connection. Messages that come meanwhile
-// can still be read; a Read that waits ends.
+// Close sends a close frame, waits a little for the other side's, and closes the connection. A Read that waits ends; what
+// has come before can still be read.
 func (c *ClientConn) Close(code uint16, reason string) error {
 	err := c.sayClose(code, reason)
 	if errors.Is(err, net.ErrClosed) {
@@ -212,6 +216,7 @@ func (c *ClientConn) Close(code uint16, reason string) error {
 	_ = c.net.SetReadDeadline(time.Now().Add(closeTime)) // bounds whoever reads
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	c.leaving = true
 	for c.failure == nil {
 		n, readErr := c.from.Read(c.buf)
 		if fed := c.frames.feed(c.buf[:n]); fed != nil || readErr != nil {
