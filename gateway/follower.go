@@ -20,6 +20,8 @@ type FollowOptions struct {
 	MaxParts, MaxBytes int
 	// Live makes the follower say when each followed topic has caught up (NoticeLive).
 	Live bool
+	// Raw says that the peer's client does not see a message's prev.
+	Raw bool
 }
 
 // Follower is one client's live position. Its shard alone serves it; its methods tell the shard, from any goroutine.
@@ -34,6 +36,7 @@ type Follower struct {
 	maxBytes int
 	class    uint8
 	live     bool
+	raw      bool
 
 	// What follows is owned by the shard.
 	main     position    // what is followed live, or is catching up before it has been live
@@ -72,7 +75,7 @@ const maxReplyBytes = 64 << 10
 func (g *Gateway) Follow(o FollowOptions) (*Follower, error) {
 	f := &Follower{
 		shard: g.shards[g.nextShard.Add(1)%uint64(len(g.shards))],
-		peer:  o.Peer, ping: o.Ping, wait: o.Wait, maxParts: o.MaxParts, maxBytes: o.MaxBytes, class: o.Class, live: o.Live,
+		peer:  o.Peer, ping: o.Ping, wait: o.Wait, maxParts: o.MaxParts, maxBytes: o.MaxBytes, class: o.Class, live: o.Live, raw: o.Raw,
 		main: o.Start.position, notices: o.Start.notices, behind: true, announce: o.Live,
 	}
 	if f.maxParts == 0 {

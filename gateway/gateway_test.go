@@ -49,7 +49,7 @@ func TestReadSaysWhatIsMissing(t *testing.T) {
 			{"all", "b", ""},
 			{"@0", "last/x", "x8"}, // conflation is no gap
 			{"@7", "last/*", "x8"},
-			{"@0", "**", "gap(a,1-2,limit) a3 a4 a5 x8 gap(b,1-9,deleted)"},
+			{"@0", "**", "gap(a,1-2,limit) gap(b,1-9,deleted) a3 a4 a5 x8"},
 			{"@4", "*", "a5 gap(b,5-9,deleted)"},
 			{"last:1", "**", "a5 x8"},
 			{"all", "**", "a3 a4 a5 x8"},

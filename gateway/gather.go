@@ -1,5 +1,7 @@
 package gateway
 
+import "tidings/gateway/journal"
+
 // outcome is what holds for a follower once everything that was gathered for it is written.
 type outcome struct {
 	seq    uint64    // its position
@@ -24,12 +26,14 @@ func (s *shard) gather(f *Follower) (outcome, *gapError) {
 	}
 	switch {
 	case f.behind:
-		return s.gatherHistory(f, &f.main)
+		return s.gatherHistory(f, &f.main, journal.MaxSeq)
 	case f.pend != nil:
 		now = s.gatherLive(f)
 	}
 	if len(f.joins) > 0 && !now.more && !s.out.full(f) {
-		joining, err := s.gatherHistory(f, f.joins[0])
+		// What joins reads no further than the follower has come itself: in a topic that it follows already, a message that
+		// it has not had must not come before an older one.
+		joining, err := s.gatherHistory(f, f.joins[0], s.walked.Load())
 		// The follower itself keeps up, whatever becomes of what joins it.
 		joining.behind = false
 		joining.more = joining.more || len(f.joins) > 1
@@ -39,9 +43,9 @@ func (s *shard) gather(f *Follower) (outcome, *gapError) {
 }
 
 // gatherHistory reads on in the history: the way of whoever is behind.
-func (s *shard) gatherHistory(f *Follower, p *position) (outcome, *gapError) {
+func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *gapError) {
 	r, o := &s.reading, &s.out
-	r.bytes, r.touched = 0, 0
+	r.messages, r.bytes, r.touched, r.to = 0, 0, 0, to
 	defer func() {
 		clear(r.items) // a message that is kept keeps all that come after it
 		r.items = r.items[:0]
@@ -57,6 +61,9 @@ func (s *shard) gatherHistory(f *Follower, p *position) (outcome, *gapError) {
 		s.gateway.counts.gap(item.Notice.Reason)
 		if err := o.addNotice(f, p, item.Notice); err != nil {
 			return outcome{}, &gapError{err, item.Notice.Cursor}
+		}
+		if last := len(o.marks) - 1; item.told > 0 && last >= 0 {
+			o.marks[last].told = item.told
 		}
 	}
 	if more {
@@ -83,6 +90,10 @@ func (s *shard) gatherLive(f *Follower) outcome {
 			return outcome{seq: m.Seq - 1, more: true, pend: m}
 		}
 		if !f.superseded(m) && (single && m.Seq > p.subs[0].known || !single && f.wants(m)) {
+			if m.reborn && !m.Latest {
+				n := m.doubt(GapExpired)
+				_ = o.addNotice(f, p, n) // a peer that fails here is raw, and was not asked
+			}
 			o.addMessage(f, p, m)
 		} else {
 			o.pass(p, m.Seq)

@@ -89,8 +89,9 @@ func (h *history) Apply(r *journal.Record) {
 	m.arrived = h.log.since()
 
 	h.mu.Lock()
-	t := h.topic(m.Topic)
+	t, fresh := h.topic(m.Topic)
 	m.Prev, m.Latest = t.last, t.conflates()
+	m.reborn = fresh && m.Prev > 0 && !m.Deleted
 	r.Prev = m.Prev
 	if t.newest != nil {
 		t.newest.after.Store(m)
@@ -127,15 +128,16 @@ func (h *history) Apply(r *journal.Record) {
 }
 
 // topic returns the topic's state, made new if there is none. h.mu is held.
-func (h *history) topic(name string) *topicLog {
-	t := h.topics[name]
+func (h *history) topic(name string) (t *topicLog, fresh bool) {
+	t = h.topics[name]
 	if t == nil {
 		t = &topicLog{name: name, keep: h.retention(name), last: h.floor}
 		h.topics[name] = t
 		h.names.add(t)
 		h.bytes += topicOverhead
+		return t, true
 	}
-	return t
+	return t, false
 }
 
 func (h *history) retention(topic string) Retention {

@@ -2,10 +2,11 @@ package gateway
 
 // mergeEntry is one topic's next item in a merge of rings.
 type mergeEntry struct {
-	key   uint64 // seq of the message, or of the hole's end
+	key   uint64 // seq of the message, or the first seq of the hole in front of it
 	topic *topicLog
-	index int    // in the topic's ring; its length for the hole at the end
+	index int    // in the topic's ring; its length for what is behind the last message
 	base  uint64 // what the follower has of the topic
+	hole  bool   // the messages between base and the one at index are lost
 }
 
 // mergeHeap is a binary heap by key.
@@ -50,84 +51,156 @@ func (m *mergeHeap) pop() {
 	m.down()
 }
 
-// collect puts the topics that p follows and that have something past it into r.heap. It gives up and returns false when there are
-// more than most: then the tail is the shorter way.
-func (h *history) collect(p *position, r *reading, most int) bool {
-	r.heap = r.heap[:0]
-	overlap := len(p.subs) > 1
-	if overlap && r.seen == nil {
-		r.seen = make(map[*topicLog]struct{})
+// past returns the index in the ring of the first message past seq.
+func (t *topicLog) past(seq uint64) int {
+	return t.ring.search(func(m **Message) bool { return (*m).Seq > seq })
+}
+
+// entry returns what comes at index i of the topic's ring, if there is anything.
+func (t *topicLog) entry(i int, base uint64) (e mergeEntry, ok bool) {
+	if i > 0 {
+		base = max(base, (*t.ring.at(i - 1)).Seq)
 	}
+	e = mergeEntry{topic: t, index: i, base: base}
+	to := t.last
+	if i < t.ring.len() {
+		m := *t.ring.at(i)
+		e.key, to, ok = m.Seq, m.Prev, true
+	}
+	if _, e.hole = t.lost(base, to); e.hole {
+		e.key, ok = base+1, true
+	}
+	return e, ok
+}
+
+// enter puts what comes after base of a topic into the heap.
+func (r *reading) enter(t *topicLog, base uint64) {
+	if e, ok := t.entry(t.past(base), base); ok && e.key <= r.to {
+		r.heap.push(e)
+	}
+}
+
+// collectOne enters the only topic that is followed.
+func (h *history) collectOne(p *position, r *reading) {
+	name := p.subs[0].pattern.text
+	if t := h.topics[name]; t != nil {
+		r.touched++
+		r.enter(t, max(p.seq, p.subs[0].base(name)))
+	}
+}
+
+// collectTopics enters the topics that p follows and that have something past it. It gives up and returns false when it has
+// looked at more than most: then the tail is the shorter way.
+func (h *history) collectTopics(p *position, r *reading, most int) bool {
 	looked := 0
-	for _, s := range p.subs {
+	defer func() { r.touched += looked }()
+	for i, s := range p.subs {
 		whole := h.visit(s.pattern, func(t *topicLog) bool {
 			if looked++; looked > most {
 				return false
 			}
-			if t.last <= p.seq {
-				return true
-			}
-			base := max(p.seq, s.base(t.name))
-			if overlap {
-				if _, ok := r.seen[t]; ok {
-					return true
-				}
-				r.seen[t] = struct{}{}
-				base, _ = p.base(t.name)
-			}
-			if e, ok := t.next(t.past(base), base); ok {
-				r.heap.push(e)
+			if t.last > p.seq && !p.followsBefore(i, t.name) {
+				base, _ := p.base(t.name)
+				r.enter(t, base)
 			}
 			return true
 		})
 		if !whole {
-			r.touched += looked
-			clear(r.seen)
+			clear(r.heap)
+			r.heap = r.heap[:0]
 			return false
 		}
 	}
-	r.touched += looked
 	return true
 }
 
-// next returns the topic's entry at index i of its ring, if there is anything.
-func (t *topicLog) next(i int, base uint64) (mergeEntry, bool) {
-	if i < t.ring.len() {
-		return mergeEntry{key: (*t.ring.at(i)).Seq, topic: t, index: i, base: base}, true
+// followsBefore reports whether one of the first n subs matches the topic.
+func (p *position) followsBefore(n int, topic string) bool {
+	for _, s := range p.subs[:n] {
+		if s.pattern.Match(topic) {
+			return true
+		}
 	}
-	n, ok := t.lost(base, t.last)
-	return mergeEntry{key: n.To, topic: t, index: i, base: base}, ok
+	return false
 }
 
-// readMerged reads the topics in r.heap in the order of the log.
-func (h *history) readMerged(p *position, r *reading) (more bool) {
-	floors := h.floorGaps(p)
+// collectTail enters the topics that have a slot in the tail from an index on.
+func (h *history) collectTail(p *position, r *reading, from int) {
+	for i := from; i < h.tail.slots.len(); i++ {
+		slot := h.tail.slots.at(i)
+		r.touched++
+		if slot.topic == nil {
+			continue
+		}
+		base, ok := p.base(slot.topic.name)
+		if !ok || slot.seq <= base {
+			continue
+		}
+		// Each topic once: at its first slot past base.
+		t := slot.topic
+		first := t.past(base)
+		if slot.message == nil && first == t.ring.len() || slot.message != nil && *t.ring.at(first) == slot.message {
+			r.enter(t, base)
+		}
+	}
+}
+
+// merge moves what is in r.heap to r.items in the order of the log. It returns true if there is more.
+func (h *history) merge(r *reading, alone bool) (more bool) {
 	for len(r.heap) > 0 {
-		top := &r.heap[0]
 		if r.full() {
 			return true
 		}
-		for len(floors) > 0 && top.key > h.floor {
-			r.gap(h.epochCursor(h.floor), floors[0])
-			floors = floors[1:]
-		}
-		t, i := top.topic, top.index
-		r.end = max(r.end, top.key)
-		if i == t.ring.len() {
-			h.takeEnd(t, top.base, r)
-			r.heap.pop()
+		e := &r.heap[0]
+		t := e.topic
+		if e.hole {
+			h.stateHole(r, e, alone)
+			if e.index < t.ring.len() && (*t.ring.at(e.index)).Seq <= r.to {
+				m := *t.ring.at(e.index)
+				*e = mergeEntry{key: m.Seq, topic: t, index: e.index, base: m.Prev}
+				r.heap.down()
+			} else {
+				r.heap.pop()
+			}
 			continue
 		}
-		base := h.take(t, i, top.base, r)
-		if e, ok := t.next(i+1, base); ok {
-			*top = e
+		m := *t.ring.at(e.index)
+		if m.reborn && e.base >= m.Prev && !m.Latest {
+			r.gap(h.cursor(m.Seq-1), m.doubt(h.floorWhy))
+		}
+		r.items = append(r.items, Item{Message: m})
+		r.messages++
+		r.bytes += len(m.Data)
+		r.touched++
+		r.end = m.Seq
+		if next, ok := t.entry(e.index+1, m.Seq); ok && next.key <= r.to {
+			*e = next
 			r.heap.down()
 		} else {
 			r.heap.pop()
 		}
 	}
-	for _, n := range floors {
-		r.gap(h.epochCursor(h.floor), n)
-	}
 	return false
+}
+
+// stateHole appends the gap that e stands for. Nothing but the hole lies between its ends where only one topic is followed: then
+// the position moves behind it.
+func (h *history) stateHole(r *reading, e *mergeEntry, alone bool) {
+	to := e.topic.last
+	if e.index < e.topic.ring.len() {
+		to = (*e.topic.ring.at(e.index)).Prev
+	}
+	n, _ := e.topic.lost(e.base, to)
+	n.To = min(n.To, r.to)
+	at := r.end
+	if alone {
+		at = n.To
+	}
+	r.gap(h.cursor(at), n)
+}
+
+// doubt is the gap in front of a message whose predecessor is not known any more. It is as small as a gap can be, since nothing need
+// be missing; a client that compares prev with its cover must hear of it all the same.
+func (m *Message) doubt(why GapReason) Notice {
+	return Notice{Kind: NoticeGap, Topic: m.Topic, From: m.Prev, To: m.Prev, Reason: why, Doubt: true, Cursor: Cursor{Epoch: m.log.epoch, Seq: m.Seq - 1}}
 }

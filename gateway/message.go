@@ -37,6 +37,7 @@ type Message struct {
 	Deleted bool // a marker: the topic's history up to and including Seq is dropped
 
 	log     *logState
+	reborn  bool          // its topic had no state: prev is the floor, not a message
 	arrived time.Duration // when it was applied, by the log's monotonic clock
 
 	// next and after are set once by the history's writer when the following message is applied, and read by the shards

@@ -6,13 +6,15 @@ import "errors"
 type outlet struct {
 	batch   Batch
 	marks   []mark // one per part
-	scratch []byte // notices are written here: their bytes live until the next follower is served
+	scratch []byte // notices of one batch; never used again, since a connection may write them later than it takes them
 }
 
 // mark says what a part of a batch is, and what holds once it is written.
 type mark struct {
 	position *position // moves to seq; nil for the rest of a unit and for replies
 	seq      uint64
+	told     uint64    // what becomes of position.told, if it rises
+	gap      Notice    // what was stated, if kind is markGap
 	message  *Message  // nil for a notice
 	encoding *encoding // of message
 	kind     markKind
@@ -24,6 +26,7 @@ const (
 	markRest markKind = iota
 	markReply
 	markNotice
+	markGap
 	markMessage
 )
 
@@ -32,7 +35,7 @@ func (o *outlet) reset() {
 	clear(o.marks)
 	o.batch = Batch{Parts: o.batch.Parts[:0]}
 	o.marks = o.marks[:0]
-	o.scratch = o.scratch[:0]
+	o.scratch = nil
 }
 
 func (o *outlet) add(part []byte, m mark) {
@@ -53,13 +56,20 @@ func (o *outlet) addMessage(f *Follower, p *position, m *Message) {
 
 // addNotice adds n, or fails if the peer cannot be told.
 func (o *outlet) addNotice(f *Follower, p *position, n Notice) error {
+	if n.Doubt && f.raw {
+		return nil // who does not see prev cannot be led into error by it
+	}
 	from := len(o.scratch)
 	var err error
 	if o.scratch, err = f.peer.AppendNotice(o.scratch, n); err != nil {
 		return err
 	}
 	if part := o.scratch[from:]; len(part) > 0 {
-		o.add(part, mark{position: p, seq: n.Cursor.Seq, kind: markNotice})
+		m := mark{position: p, seq: n.Cursor.Seq, kind: markNotice}
+		if n.Kind == NoticeGap {
+			m.kind, m.gap = markGap, n
+		}
+		o.add(part, m)
 	} else {
 		o.pass(p, n.Cursor.Seq)
 	}
@@ -168,6 +178,7 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 		}
 		if m.position != nil {
 			m.position.seq = max(m.position.seq, m.seq)
+			m.position.told = max(m.position.told, m.told)
 		}
 		switch m.kind {
 		case markRest:
@@ -177,6 +188,8 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 			f.replies[0] = nil
 			f.replies = f.replies[1:]
 			f.reply.add(-len(part))
+		case markGap:
+			m.position.stated(m.gap.Topic, m.gap.To)
 		case markMessage:
 			counts.messages++
 			counts.latency.add(s.now - m.message.arrived)
@@ -201,7 +214,7 @@ func (s *shard) keepRest(f *Follower, rest []byte, m *mark) {
 	case markMessage:
 		s.gateway.history.log.pinned.hold(f, m.seq, m.encoding)
 		f.holds = true
-	case markNotice:
+	case markNotice, markGap:
 		rest = append([]byte(nil), rest...)
 	}
 	f.rest = rest

@@ -50,6 +50,7 @@ type Notice struct {
 	From   uint64
 	To     uint64
 	Reason GapReason
+	Doubt  bool   // of a gap: nothing need be missing, but prev of the next message cannot tell
 	Cursor Cursor // the follower's position after it
 }
 

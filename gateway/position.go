@@ -4,6 +4,9 @@ package gateway
 type position struct {
 	subs []*sub
 	seq  uint64
+	told uint64 // the floor up to which gaps of topics that were let go have been stated
+	// holes holds up to where gaps were stated that end past seq; nil once the follower has caught up.
+	holes map[string]uint64
 }
 
 // sub is one followed topic or pattern. For a pattern that was followed from something else than a cursor, each topic
@@ -36,12 +39,24 @@ func (p *position) base(topic string) (base uint64, ok bool) {
 			}
 		}
 	}
-	return max(base, p.seq), ok
+	return max(base, p.seq, p.holes[topic]), ok
+}
+
+// stated notes that a gap was stated, so that the next slice of a long catch-up does not state it again.
+func (p *position) stated(topic string, to uint64) {
+	if to <= p.seq {
+		return
+	}
+	if p.holes == nil {
+		p.holes = make(map[string]uint64)
+	}
+	p.holes[topic] = max(p.holes[topic], to)
 }
 
 // caughtUp says that everything up to seq was read: nothing has a beginning of its own any more.
 func (p *position) caughtUp(seq uint64) {
 	p.seq = seq
+	p.holes = nil
 	for _, s := range p.subs {
 		s.starts = nil
 	}
