@@ -66,12 +66,13 @@ func (r *reader) since() []string {
 
 func (r *reader) cursor(seq uint64) string { return gateway.Cursor{Epoch: r.epoch, Seq: seq}.String() }
 
-// connect prepares for a new connection: nothing is live on it yet. A follow that was live begins anew at the position.
+// connect prepares for a new connection: nothing is live on it yet. What was live is taken up at the position; where its
+// covers begin stays as it was, so that a loss in between is noticed.
 func (r *reader) connect() {
 	r.restarted = false
 	for _, f := range r.follows {
 		if f.live && r.heard {
-			f.begun, f.base, f.last = true, max(f.base, r.at), r.at
+			f.last = r.at
 		}
 		f.live = false
 	}
