@@ -128,6 +128,6 @@ export function showGap(gap) {
 export function log(kind, text) {
   const list = byId("log");
   const at = Date.now();
-  list.prepend(el("li", { "data-kind": kind }, el("time", { datetime: new Date(at).toISOString() }, timeOfDay(at)), el("span", {}, text)));
+  list.prepend(el("p", { "data-kind": kind }, el("time", { datetime: new Date(at).toISOString() }, timeOfDay(at)), el("span", {}, text)));
   while (list.children.length > logLength) list.lastElementChild.remove();
 }
