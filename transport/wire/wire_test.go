@@ -253,3 +253,11 @@ func BenchmarkFormats(b *testing.B) {
 		}
 	}
 }
+
+// TestSSEPrelude: two kilobytes, and nothing that an EventSource would dispatch.
+func TestSSEPrelude(t *testing.T) {
+	comment, retry, _ := strings.Cut(SSEPrelude, "\n")
+	if len(comment)+1 != 2048 || strings.Trim(comment, " ") != ":" || retry != "retry: 2000\n" {
+		t.Errorf("%d bytes, then %q", len(comment)+1, retry)
+	}
+}

@@ -1,0 +1,258 @@
+package transport_test
+
+import (
+	"flag"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"tidings/gateway"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+// streams are the answers that do not end by themselves.
+var streams = []struct{ name, query, mediaType string }{
+	{"sse_raw", "transport=sse", "text/event-stream"},
+	{"sse_envelope", "transport=sse&wrap=1", "text/event-stream"},
+	{"ndjson", "transport=stream", "application/x-ndjson"},
+	{"mixed_raw", "transport=stream&format=multipart/mixed", "multipart/mixed; boundary=tidings"},
+	{"mixed_envelope", "transport=stream&format=multipart/mixed&wrap=1", "multipart/mixed; boundary=tidings"},
+	{"replace_raw", "transport=stream&format=multipart/x-mixed-replace", "multipart/x-mixed-replace; boundary=tidings"},
+	{"replace_envelope", "transport=stream&format=multipart/x-mixed-replace&wrap=1", "multipart/x-mixed-replace; boundary=tidings"},
+}
+
+// protocols are the ways in which a stream can be framed beneath.
+var protocols = []struct {
+	name  string
+	start func(*httptest.Server)
+	get   func(*house, string) *answer
+}{
+	{"HTTP 1.0", (*httptest.Server).Start, (*house).getHTTP10},
+	{"HTTP 1.1", (*httptest.Server).Start, func(h *house, query string) *answer { return h.get(query, nil) }},
+	{"HTTP 2", func(s *httptest.Server) { s.EnableHTTP2 = true; s.StartTLS() }, func(h *house, query string) *answer {
+		a := h.get(query, nil)
+		if a.ProtoMajor != 2 {
+			h.t.Errorf("it is %s", a.Proto)
+		}
+		return a
+	}},
+}
+
+// onEach runs a test for each stream over each of the first n protocols, in a house of its own.
+func onEach(t *testing.T, n int, o gateway.Options, test func(*testing.T, *house, func(query string) *answer) string) {
+	t.Helper()
+	for _, s := range streams {
+		for _, p := range protocols[:n] {
+			t.Run(s.name+"/"+p.name, func(t *testing.T) {
+				h := open(t, o, p.start)
+				got := test(t, h, func(query string) *answer {
+					a := p.get(h, s.query+"&topic=a"+query)
+					for field, want := range map[string]string{
+						"Content-Type": s.mediaType, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
+						"X-Content-Type-Options": "nosniff",
+					} {
+						if have := a.Header[field]; len(have) != 1 || have[0] != want {
+							t.Errorf("%s: %q, want %q", field, have, want)
+						}
+					}
+					return a
+				})
+				name, _, _ := strings.Cut(t.Name(), "/")
+				compare(t, filepath.Join("testdata", name, s.name+".golden"), got)
+			})
+		}
+	}
+}
+
+// compare compares text with a golden file, in which CR is written as ␍.
+func compare(t *testing.T, path, got string) {
+	t.Helper()
+	got = strings.ReplaceAll(got, "\r", "␍")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s", path, got)
+	}
+}
+
+// TestStreamLives: what was there, what comes, and an end that says why and where to go on.
+func TestStreamLives(t *testing.T) {
+	onEach(t, len(protocols), gateway.Options{}, func(t *testing.T, h *house, follow func(string) *answer) string {
+		h.publish("a", "one")
+		h.publish("b", "elsewhere")
+		a := follow("")
+		a.until("one") // or its envelope, which holds it too
+		h.publish("a", "two\r\nlines")
+		a.until("lines")
+		h.publish("a", "three")
+		a.until("three")
+		if err := h.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return a.all()
+	})
+}
+
+// TestStreamDropsHistory: who keeps up hears that a history was dropped. Over HTTP/2 a connection takes one batch at a time,
+// so that a follower may be behind for a moment, and is told by a gap.
+func TestStreamDropsHistory(t *testing.T) {
+	onEach(t, 2, gateway.Options{}, func(t *testing.T, h *house, follow func(string) *answer) string {
+		h.publish("a", "one")
+		a := follow("")
+		a.until("one")
+		if _, err := h.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(a.Header.Get("Content-Type"), "multipart/x-mixed-replace") { // which cannot say it
+			a.until("deleted")
+		}
+		h.publish("a", "two")
+		a.until("two")
+		if err := h.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return a.all()
+	})
+}
+
+// TestStreamResumes: a cursor is good for what follows it, behind a gap where something is lost.
+func TestStreamResumes(t *testing.T) {
+	onEach(t, len(protocols), gateway.Options{Default: gateway.Retention{Messages: 2}}, func(t *testing.T, h *house, follow func(string) *answer) string {
+		first := h.publish("a", "one")
+		for _, text := range []string{"two", "three", "four", "five"} {
+			h.publish("a", text)
+		}
+		a := follow("&since=" + first)
+		a.until("five")
+		if err := h.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return a.all()
+	})
+}
+
+// TestStreamOfAnotherLog: a cursor of another epoch gets everything, behind a gap of unknown extent.
+func TestStreamOfAnotherLog(t *testing.T) {
+	onEach(t, len(protocols), gateway.Options{}, func(t *testing.T, h *house, follow func(string) *answer) string {
+		h.publish("a", "one")
+		a := follow("&since=anotherepoch-7")
+		a.until("one")
+		if err := h.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return a.all()
+	})
+}
+
+// TestStreamOfPatterns: several topics and patterns come in the order of the log.
+func TestStreamOfPatterns(t *testing.T) {
+	for _, query := range []string{"transport=stream", "transport=sse&wrap=1"} {
+		h := open(t, gateway.Options{}, protocols[1].start)
+		h.publish("w/x", "one")
+		h.publish("a", "two")
+		h.publish("w/y", "three")
+		a := h.get(query+"&topic=w/*&topic=a", nil)
+		a.until("three")
+		h.publish("a", "four")
+		h.publish("w/x", "five")
+		a.until("five")
+		var at []int
+		for _, text := range []string{"one", "two", "three", "four", "five"} {
+			at = append(at, strings.Index(a.read.String(), `"data":"`+text))
+		}
+		for i := range len(at) - 1 {
+			if at[i] < 0 || at[i] > at[i+1] {
+				t.Fatalf("%s: %s", query, a.read.String())
+			}
+		}
+	}
+}
+
+// TestStreamPings: a stream on which nothing happens says that it lives. Pictures have no way to say so.
+func TestStreamPings(t *testing.T) {
+	h := open(t, gateway.Options{}, protocols[1].start)
+	h.publish("a", "one")
+	var wg sync.WaitGroup
+	for query, want := range map[string]string{
+		"transport=sse":                                  "id: EPOCH-1\n\nid: EPOCH-1\n\n",
+		"transport=sse&wrap=1":                           "data: {\"ping\":{\"cursor\":\"EPOCH-1\"}}\n\n",
+		"transport=stream":                               "{\"ping\":{\"cursor\":\"EPOCH-1\"}}\n",
+		"transport=stream&format=multipart/mixed":        "Tidings-Notice: ping\r\n",
+		"transport=stream&format=multipart/mixed&wrap=1": "{\"ping\":{\"cursor\":\"EPOCH-1\"}}\r\n--tidings\r\n",
+	} {
+		wg.Go(func() {
+			h.get(query+"&topic=a&since=now&ping=1s", nil).until(strings.ReplaceAll(want, "EPOCH", h.Epoch()))
+		})
+	}
+	wg.Wait()
+}
+
+// TestNoticesStay: the bytes of a notice stay as they are until the connection has written them, whatever the gateway has
+// to tell others meanwhile.
+func TestNoticesStay(t *testing.T) {
+	const topics = 50
+	for _, query := range []string{"transport=sse", "transport=longpoll&wait=1m"} {
+		h := open(t, gateway.Options{Shards: 1, Default: gateway.Retention{Messages: 2}}, protocols[2].start)
+		first := h.publish("other", "zero")
+		for i := range topics {
+			for _, text := range []string{"lost", "kept", "kept"} {
+				h.publish("topic/"+strconv.Itoa(i), text)
+			}
+		}
+		h.get("transport=poll&topic=other", nil).all() // makes the one connection that all share
+		var wg sync.WaitGroup
+		for i := range topics {
+			wg.Go(func() {
+				name := "topic/" + strconv.Itoa(i)
+				h.get(query+"&topic="+name+"&since="+first, nil).until(`{"topic":"` + name + `","from":2,"to":` + strconv.Itoa(3*i+2) + ",")
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// TestStreamClientLeaves: the gateway forgets followers whose clients have left.
+func TestStreamClientLeaves(t *testing.T) {
+	for _, s := range streams {
+		for _, p := range protocols {
+			t.Run(s.name+"/"+p.name, func(t *testing.T) {
+				h := open(t, gateway.Options{}, p.start)
+				h.publish("a", "one")
+				a := p.get(h, s.query+"&topic=a")
+				a.until("one")
+				h.awaitFollowers("a", 1)
+				a.leave()
+				h.awaitFollowers("a", 0)
+			})
+		}
+	}
+}
+
+// TestStreamOfClosedGateway: who was admitted when the gateway closed is told to come back.
+func TestStreamOfClosedGateway(t *testing.T) {
+	for _, p := range protocols {
+		h := open(t, gateway.Options{}, p.start)
+		if err := h.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got := p.get(h, "transport=stream&topic=a").all()
+		if !strings.HasPrefix(got, `{"hello":{`) || !strings.Contains(got, "\n"+`{"bye":{"code":4001,"reason":"draining","retry_ms":`) {
+			t.Errorf("%s: %s", p.name, got)
+		}
+	}
+}
