@@ -233,8 +233,8 @@ func (m *model) add(c *modelClient, pattern, since string) {
 	})
 	f := c.reader.add(pattern, since, head)
 	f.joined = true
+	synctest.Wait() // nothing is published until it has begun, so that it began at head
 	if since == "now" {
-		synctest.Wait() // nothing is published until it has begun, so that it began at head
 		f.base, f.based = head, true
 	}
 }
@@ -250,6 +250,12 @@ func (m *model) remove(c *modelClient, pattern string) {
 	synctest.Wait()
 	m.receive(c)
 	delete(c.follows, pattern)
+	// What lies behind the removed follow's covers does not come back by another follow of the same topics.
+	for _, topic := range modelTopics {
+		if p.Match(topic) {
+			c.forgiven[topic] = m.head()
+		}
+	}
 	// What the client has of topics that it does not follow any more is of no use later.
 	for topic := range c.covers {
 		if !slices.ContainsFunc(m.patterns(c), func(p Pattern) bool { return p.Match(topic) }) {

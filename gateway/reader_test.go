@@ -16,6 +16,7 @@ type reader struct {
 	began    bool // something was received on some connection
 
 	received map[string][]uint64 // by topic, in the order of arrival
+	forgiven map[string]uint64   // up to where nothing is owed of a topic, whatever is followed
 	gaps     []line
 	breaches []string
 }
@@ -35,6 +36,7 @@ type readerFollow struct {
 func newReader(g *Gateway) *reader {
 	return &reader{
 		g: g, follows: make(map[string]*readerFollow), covers: make(map[string]uint64), received: make(map[string][]uint64),
+		forgiven: make(map[string]uint64),
 	}
 }
 
@@ -88,12 +90,28 @@ func (r *reader) cover(topic string) (seq uint64, known bool) {
 	if seq, ok := r.covers[topic]; ok {
 		return seq, true
 	}
+	// Of several follows the highest that is live counts; while none is, the lowest of those that the connection began with,
+	// or else of those added since, and only if all of them are known.
+	best := -1
 	for _, f := range r.follows {
-		if f.pattern.Match(topic) {
-			if !f.based {
-				return 0, false
-			}
-			seq, known = max(seq, f.base), true
+		if !f.pattern.Match(topic) {
+			continue
+		}
+		rank := 1
+		switch {
+		case f.live:
+			rank = 2
+		case f.joined:
+			rank = 0
+		}
+		switch {
+		case rank > best:
+			best, seq, known = rank, f.base, f.based
+		case rank < best:
+		case rank == 2:
+			seq = max(seq, f.base)
+		default:
+			seq, known = min(seq, f.base), known && f.based
 		}
 	}
 	return seq, known
@@ -196,6 +214,9 @@ func (r *reader) missing(log []line) {
 // behind the topic's cover.
 func (r *reader) owed(m line) bool {
 	owed := false
+	if m.Seq <= r.forgiven[m.Topic] {
+		return false
+	}
 	for _, f := range r.follows {
 		if f.pattern.Match(m.Topic) {
 			if m.Seq <= f.first {
