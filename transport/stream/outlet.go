@@ -27,6 +27,7 @@ func Serve(w http.ResponseWriter, r *http.Request, f *transport.Request, framing
 	}
 	follower, err := f.Gateway.Follow(gateway.FollowOptions{
 		Start: f.Start, Peer: o, Class: uint8(framing.Kind), Greeting: o.greeting, Ping: ping, Live: framing.Enveloped,
+		Raw: !framing.Enveloped,
 	})
 	if err != nil {
 		// The status is out already, and the gateway has closed since the request was admitted.
