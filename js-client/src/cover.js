@@ -9,8 +9,10 @@ import { matches } from "./topic.js";
  * @property {string} ask     what to send as `since`: what the user asked at first, later a cursor
  * @property {string} epoch   the log that the numbers below belong to, "" while unknown
  * @property {number} began   the seq at which the follow began, -1 while there is none ("no cover")
- * @property {Record<string, number>} seqs   last seq per topic. Keys are "/" + topic: a topic may be called "__proto__"
- * @property {Record<string, number>} raised `to` of the gaps, per topic or pattern, for topics without a message so far
+ * @property {Record<string, number>} seqs   per topic: the last seq, raised by gaps. Keys are "/" + topic: a topic may be
+ *                                           called "__proto__"
+ * @property {Record<string, boolean>} met   the topics that have brought a message
+ * @property {Record<string, number>} told   `to` of the gaps that were told for patterns
  */
 
 /**
@@ -36,7 +38,8 @@ export function makeCover(pattern, since) {
     epoch: point ? point.epoch : "",
     began: point ? point.seq : -1,
     seqs: {},
-    raised: {}
+    met: {},
+    told: {}
   };
 }
 
@@ -47,17 +50,10 @@ export function makeCover(pattern, since) {
  * @returns {number}
  */
 export function coverOf(cover, topic) {
-  var seq = cover.seqs["/" + topic];
-  var name;
-  if (seq === undefined) {
-    seq = cover.began;
-    for (name in cover.raised) {
-      if (cover.raised[name] > seq && matches(name.slice(1), topic)) {
-        seq = cover.raised[name];
-      }
-    }
-  }
-  return seq;
+  var key = "/" + topic;
+  var seq = cover.seqs[key];
+  // A gap may come before the follow is live: then whichever reaches further counts.
+  return cover.met[key] ? seq : Math.max(seq || -1, cover.began);
 }
 
 /**
@@ -70,40 +66,52 @@ export function take(cover, message) {
   var key = "/" + message.topic;
   var seq = coverOf(cover, message.topic);
   // A topic without a message and without a begin has nothing that `prev` could be compared with.
-  var loose = cover.seqs[key] === undefined && cover.began < 0;
+  var whole = message.latest || (!cover.met[key] && cover.began < 0) || message.prev <= seq;
   if (message.seq <= seq) {
     return 0;
   }
+  for (var pattern in cover.told) {
+    // A gap for a pattern raises no cover, but it did state what is missing up to its end.
+    whole = whole || (message.prev <= cover.told[pattern] && matches(pattern.slice(1), message.topic));
+  }
   cover.seqs[key] = message.seq;
+  cover.met[key] = true;
   advance(cover, cover.epoch + "-" + message.seq);
-  return loose || message.prev <= seq || message.latest ? 1 : 2;
+  return whole ? 1 : 2;
 }
 
 /**
- * Takes in a gap or `deleted` (rule 3). `topic` may be a pattern; a `to` of 0 raises nothing.
+ * Takes in a gap or `deleted` (rule 3).
  * @param {Cover} cover
- * @param {string} topic
- * @param {number} to
- * @returns {boolean} whether it raised anything: if not, the reader had all of it, or was told before
+ * @param {string} topic or a pattern, whose gap raises nothing: what is retained of its topics may be older than the gap's end
+ * @param {number} to    0 raises nothing
+ * @returns {boolean} whether it is news: if not, the reader had all of it, or was told before
  */
 export function raise(cover, topic, to) {
   var key = "/" + topic;
-  var rose = false;
-  var name;
-  if (topic.indexOf("*") < 0 && !matches(cover.pattern, topic)) {
+  if (topic.indexOf("*") >= 0) {
+    if (to <= (cover.told[key] || 0)) {
+      return false;
+    }
+    cover.told[key] = to;
+    return true;
+  }
+  if (!matches(cover.pattern, topic) || to <= Math.max(coverOf(cover, topic), 0)) {
     return false;
   }
-  for (name in cover.seqs) {
-    if (cover.seqs[name] < to && matches(topic, name.slice(1))) {
-      cover.seqs[name] = to;
-      rose = true;
-    }
-  }
-  if (cover.seqs[key] === undefined && to > coverOf(cover, topic) && to > (cover.raised[key] || 0)) {
-    cover.raised[key] = to;
-    rose = true;
-  }
-  return rose;
+  cover.seqs[key] = to;
+  return true;
+}
+
+/**
+ * Forgets all covers: what comes next is taken as it comes (rule 6, and a cursor that is ahead of the log).
+ * @param {Cover} cover
+ */
+export function forget(cover) {
+  cover.began = -1;
+  cover.seqs = {};
+  cover.met = {};
+  cover.told = {};
 }
 
 /**
@@ -143,9 +151,7 @@ export function advance(cover, cursor) {
 export function enter(cover, epoch) {
   var restarted = cover.epoch !== "" && cover.epoch !== epoch;
   if (restarted) {
-    cover.began = -1;
-    cover.seqs = {};
-    cover.raised = {};
+    forget(cover);
   }
   cover.epoch = epoch;
   return restarted;

@@ -89,6 +89,7 @@ export function makeReader(config) {
         ladder.offered(answer.offer);
         var point = parseCursor(answer.cursor);
         if (point && point.epoch !== link.epoch) {
+          link.seq = -1;
           begin(link, point.epoch, false, report);
         }
       }

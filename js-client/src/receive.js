@@ -1,5 +1,5 @@
 // What a link brings after its hello: messages, gaps, positions, acks. Each moves covers and is reported.
-import { advance, enter, parseCursor, raise, settle, take } from "./cover.js";
+import { advance, enter, forget, parseCursor, raise, settle, take } from "./cover.js";
 import { has } from "./link.js";
 import { matches } from "./topic.js";
 import { message } from "./wire.js";
@@ -105,14 +105,15 @@ function move(link, to) {
 function deliver(link, value, report) {
   var takers = [];
   var isLive = false;
-  var missing = false;
+  // Something is missing only if it is for every follow: one that joined on an open connection hears nothing from before.
+  var missing = true;
   var i;
   for (i = 0; i < link.follows.length; i++) {
     var follow = link.follows[i];
     if (link.ready[follow.id] && !follow.closed && matches(follow.cover.pattern, value.topic)) {
       var verdict = take(follow.cover, value);
       isLive = isLive || link.live["/" + follow.cover.pattern];
-      missing = missing || verdict === 2;
+      missing = missing && verdict === 2;
       if (verdict) {
         takers.push(follow);
       }
@@ -123,7 +124,7 @@ function deliver(link, value, report) {
     // Only what is live moves the position: a catch-up may run ahead of the rest of the connection.
     move(link, value.cursor);
   }
-  if (missing) {
+  if (missing && takers.length) {
     report(
       "error",
       failure("messages are missing before " + value.cursor + " in " + value.topic, {
@@ -149,8 +150,12 @@ function deliver(link, value, report) {
 function lift(link, type, value, report) {
   var news = !value.to;
   for (var i = 0; i < link.follows.length; i++) {
-    if (link.ready[link.follows[i].id] && raise(link.follows[i].cover, value.topic, value.to)) {
-      news = true;
+    var cover = link.follows[i].cover;
+    if (link.ready[link.follows[i].id]) {
+      if (value.reason === "unknown_cursor" && (cover.pattern === value.topic || matches(value.topic, cover.pattern))) {
+        forget(cover); // What we thought to have is ahead of the log: what it retains comes with lower seqs.
+      }
+      news = raise(cover, value.topic, value.to) || news;
     }
   }
   // A restart was reported when the epoch changed.
@@ -181,7 +186,7 @@ function live(link, value, report) {
  * @param {{cursor: string, more: boolean}} answer
  */
 export function arrive(link, answer) {
-  link.cursor = answer.cursor;
+  move(link, answer.cursor);
   for (var i = 0; i < link.follows.length; i++) {
     if (link.ready[link.follows[i].id]) {
       (answer.more ? advance : settle)(link.follows[i].cover, answer.cursor);
@@ -278,6 +283,7 @@ export function acknowledge(link, value, report, remove) {
     } else {
       link.ready[list[i].id] = true;
       if (enter(cover, link.epoch)) {
+        link.restarted = true;
         report("gap", { topic: cover.pattern, from: 0, to: 0, reason: "restart" });
       }
       if (cover.ask === "now" && value.at) {

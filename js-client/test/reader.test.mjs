@@ -441,6 +441,38 @@ describe("moving", () => {
   });
 });
 
+test("a cursor ahead of the log: it is told, and what the log retains is taken", async (t) => {
+  const time = clock(t, 0);
+  const net = network();
+  const { follow, seen, seqs } = client(t, net);
+  follow("a", `${epoch}-900`);
+  await time.pass(50);
+  const one = net.last();
+  one.hello(900);
+  one.send({ gap: { topic: "a", from: 0, to: 0, reason: "unknown_cursor" } });
+  one.message("a", 3, 2);
+  one.message("a", 4, 3);
+  assert.deepEqual(seqs(), [3, 4]);
+  assert.deepEqual(seen.gaps.map((gap) => gap.reason), ["unknown_cursor"]);
+  assert.deepEqual(seen.errors, []);
+});
+
+test("a follow that joins an overlapping one hears nothing from before, and that is no hole", async (t) => {
+  const time = clock(t, 0);
+  const net = network();
+  const { follow, seen } = client(t, net);
+  follow("a/*", "now");
+  await time.pass(50);
+  const one = net.last();
+  one.hello(100);
+  follow("a/x", `${epoch}-50`);
+  await time.pass(50);
+  one.send({ ack: { id: one.upstream[0].id, at: `${epoch}-50` } });
+  one.message("a/x", 110, 95);
+  assert.equal(seen.messages.length, 2);
+  assert.deepEqual(seen.errors, []);
+});
+
 describe("what is followed", () => {
   test("follows of one turn share a request; later ones go up an open WebSocket", async (t) => {
     const time = clock(t);
