@@ -51,13 +51,13 @@ func (p *polls) ask() error {
 			}
 		}
 	}
-	limit := 15 * time.Second
-	if p.kind == transport.LongPoll {
-		limit += pollWait * time.Second
+	wait, limit := firstWait, 15*time.Second
+	if p.asked && p.kind == transport.LongPoll {
+		wait, limit = pollWait, 40*time.Second
 	}
 	ctx, cancel := context.WithTimeoutCause(p.ctx, limit, errSilent)
 	defer cancel()
-	req, err := p.f.request(ctx, p.kind)
+	req, err := p.f.request(ctx, p.kind, wait)
 	if err != nil {
 		return err
 	}

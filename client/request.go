@@ -6,19 +6,22 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"tidings/transport"
 )
 
-// pollWait is how many seconds a poll asks to be held.
-const pollWait = 25
+// How long polls ask to be held, in seconds. The first one of a connection is not: its answer says where "now" is, and that
+// the transport works.
+const (
+	pollWait  = "25"
+	firstWait = "0.001"
+)
 
 // maxQuery bounds a query; what is longer goes into the body of POST /follow. Proxies cut at 8 KB or 4 KB.
 const maxQuery = 3500
 
-// query says what is followed, from where, and by which transport.
-func (f *following) query(kind transport.Kind) url.Values {
+// query says what is followed, from where, and by which transport; wait is for long polls.
+func (f *following) query(kind transport.Kind, wait string) url.Values {
 	q := url.Values{"transport": {kind.String()}}
 	since := f.reader.since()
 	for _, follow := range f.reader.follows {
@@ -27,7 +30,7 @@ func (f *following) query(kind transport.Kind) url.Values {
 	q["since"] = since
 	switch kind {
 	case transport.LongPoll:
-		q.Set("wait", strconv.Itoa(pollWait))
+		q.Set("wait", wait)
 	case transport.SSE, transport.WebSocket:
 		q.Set("wrap", "1")
 	}
@@ -35,22 +38,22 @@ func (f *following) query(kind transport.Kind) url.Values {
 }
 
 // request asks to follow over HTTP.
-func (f *following) request(ctx context.Context, kind transport.Kind) (*http.Request, error) {
-	q := f.query(kind)
+func (f *following) request(ctx context.Context, kind transport.Kind, wait string) (*http.Request, error) {
+	q := f.query(kind, wait)
 	if len(q.Encode()) <= maxQuery {
 		return http.NewRequestWithContext(ctx, http.MethodGet, f.c.url("", q), nil)
 	}
 	body := struct {
 		Follow    []transport.FollowItem `json:"follow"`
 		Transport string                 `json:"transport"`
-		Wait      int                    `json:"wait,omitempty"`
+		Wait      json.Number            `json:"wait,omitempty"`
 	}{Transport: kind.String()}
 	since := f.reader.since()
 	for i, follow := range f.reader.follows {
 		body.Follow = append(body.Follow, transport.FollowItem{Topic: follow.pattern.String(), Since: since[i]})
 	}
 	if kind == transport.LongPoll {
-		body.Wait = pollWait
+		body.Wait = json.Number(wait)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -34,7 +34,7 @@ func (f *following) openSocket(ctx context.Context) (source, error) {
 	if t, ok := f.c.options.HTTPClient.Transport.(*http.Transport); ok {
 		d.TLS = t.TLSClientConfig
 	}
-	at := f.c.url("", f.query(transport.WebSocket))
+	at := f.c.url("", f.query(transport.WebSocket, ""))
 	conn, err := d.Dial(w.ctx, "ws"+strings.TrimPrefix(at, "http")) // http: to ws:, https: to wss:
 	if err != nil {
 		defer w.close()

@@ -71,7 +71,7 @@ type stream struct {
 
 func (f *following) openStream(ctx context.Context, kind transport.Kind) (source, error) {
 	w := newWatch(ctx, f.c.hello)
-	req, err := f.request(w.ctx, kind)
+	req, err := f.request(w.ctx, kind, "")
 	if err != nil {
 		w.close()
 		return nil, err
