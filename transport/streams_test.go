@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"encoding/json"
 	"flag"
 	"net/http/httptest"
 	"os"
@@ -180,6 +181,33 @@ func TestStreamOfPatterns(t *testing.T) {
 				t.Fatalf("%s: %s", query, a.read.String())
 			}
 		}
+	}
+}
+
+// TestStreamSlowReader: a client that does not read for a while gets everything all the same, whole and in order.
+func TestStreamSlowReader(t *testing.T) {
+	const count, size = 100, 128 << 10
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			h := open(t, gateway.Options{}, p.start)
+			a := p.get(h, "transport=stream&topic=a&since=now")
+			a.until("live")
+			a.until("\n")
+			fill := strings.Repeat("x", size)
+			for i := range count {
+				h.publish("a", strconv.Itoa(i)+" "+fill)
+			}
+			for i := range count {
+				line, err := a.body.ReadString('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				var m struct{ Data string }
+				if err := json.Unmarshal([]byte(line), &m); err != nil || m.Data != strconv.Itoa(i)+" "+fill {
+					t.Fatalf("message %d: %v, %.100s", i, err, line)
+				}
+			}
+		})
 	}
 }
 
