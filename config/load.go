@@ -167,7 +167,7 @@ func (l *loader) unknown(key *yaml.Node, prefix string) {
 			near = append(near, first)
 		}
 	}
-	hint := meant(key.Value, near)
+	hint := Meant(key.Value, near)
 	if hint == "" {
 		for _, o := range options { // the right word in the wrong place
 			if o.Key == key.Value || strings.HasSuffix(o.Key, "."+key.Value) || strings.ReplaceAll(o.Key, ".", "_") == key.Value {
@@ -177,7 +177,7 @@ func (l *loader) unknown(key *yaml.Node, prefix string) {
 		}
 	}
 	if hint == "" {
-		hint = meant(prefix+key.Value, all)
+		hint = Meant(prefix+key.Value, all)
 	}
 	l.mistakes.add(l.at(key), "there is no option %q%s", prefix+key.Value, hint)
 }
@@ -226,7 +226,7 @@ func (l *loader) rules(o Option, n *yaml.Node) (rules []Rule) {
 		l.pairs(item, path, func(key, value *yaml.Node) {
 			at := slices.Index(keys, key.Value)
 			if at < 0 {
-				l.mistakes.add(l.at(key), "a rule has no %q%s", key.Value, meant(key.Value, keys))
+				l.mistakes.add(l.at(key), "a rule has no %q%s", key.Value, Meant(key.Value, keys))
 				return
 			}
 			l.origins[path+"."+key.Value] = l.at(value)
@@ -301,7 +301,7 @@ func (l *loader) readEnv(env []string) {
 	// An unknown name is no mistake: container platforms put a service's address there under names of their own.
 	slices.Sort(strange)
 	for _, name := range strange {
-		if hint := meant(strings.TrimPrefix(name, "TIDINGS_"), trimAll(known, "TIDINGS_")); hint != "" {
+		if hint := Meant(strings.TrimPrefix(name, "TIDINGS_"), trimAll(known, "TIDINGS_")); hint != "" {
 			l.warnings = append(l.warnings, fmt.Sprintf("the environment has %s, which sets nothing%s", name,
 				strings.Replace(hint, `"`, `"TIDINGS_`, 1)))
 		}

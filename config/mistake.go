@@ -35,8 +35,8 @@ func (m *Mistakes) add(where, format string, args ...any) {
 	*m = append(*m, Mistake{Where: where, Text: fmt.Sprintf(format, args...)})
 }
 
-// meant returns the question "did you mean" for the known word that is nearest to one that is not known, or nothing.
-func meant(word string, known []string) string {
+// Meant returns the question "did you mean" for the known word that is nearest to one that is not known, or nothing.
+func Meant(word string, known []string) string {
 	best, least := "", len(word)/3+2
 	for _, k := range known {
 		if d := distance(word, k); d < least {

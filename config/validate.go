@@ -44,7 +44,7 @@ func (l *loader) validate() {
 			l.wrong(o.Key, "%s is out of bounds: from %s to %s", as(v.Int()), as(b.least), as(b.most))
 		}
 		if len(o.Choices) > 0 && !slices.Contains(o.Choices, v.String()) {
-			l.wrong(o.Key, "%q is none of %s%s", v.String(), strings.Join(o.Choices, ", "), meant(v.String(), o.Choices))
+			l.wrong(o.Key, "%q is none of %s%s", v.String(), strings.Join(o.Choices, ", "), Meant(v.String(), o.Choices))
 		}
 	}
 	c := l.config
@@ -104,7 +104,7 @@ func (l *loader) validateTransports() {
 	for _, name := range l.config.Transports {
 		switch {
 		case !slices.Contains(names, name):
-			l.wrong("transports", "%q is none of %s%s", name, strings.Join(names, ", "), meant(name, names))
+			l.wrong("transports", "%q is none of %s%s", name, strings.Join(names, ", "), Meant(name, names))
 		case seen[name]:
 			l.wrong("transports", "%q is there twice", name)
 		}

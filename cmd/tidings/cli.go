@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,6 +58,17 @@ func parse(args []string, s *session, do func(command, *session) error) (code ex
 	if err != nil {
 		fmt.Fprintln(s.stderr, "tidings:", err)
 		return exitFailure
+	}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		// The default command would call a misspelt one an argument too many.
+		var names []string
+		for _, child := range parser.Model.Children {
+			names = append(names, child.Name)
+		}
+		if !slices.Contains(names, args[0]) {
+			fmt.Fprintf(s.stderr, "tidings: there is no command %q%s\nTry: tidings --help\n", args[0], config.Meant(args[0], names))
+			return exitUsage
+		}
 	}
 	chosen, err := parser.Parse(args)
 	if err != nil {

@@ -37,6 +37,7 @@ type publishCmd struct {
 	Key            string        `placeholder:"KEY" help:"Conflation key."`
 	TTL            time.Duration `name:"ttl" placeholder:"DURATION" help:"How long the message lives, as 10m."`
 	IdempotencyKey string        `placeholder:"KEY" help:"Makes it safe to run the command again."`
+	Attempts       int           `default:"5" placeholder:"N" help:"How often to try before giving up (default ${default})."`
 	Lines          bool          `help:"Publish each line of standard input as a message, as it comes."`
 	JSON           bool          `name:"json" help:"Print the whole receipt, not only the cursor."`
 	remote
@@ -80,6 +81,7 @@ func (c *publishCmd) publishLines(ctx context.Context, s *session, to *client.Cl
 func (c *publishCmd) publish(ctx context.Context, s *session, to *client.Client, data []byte) error {
 	receipt, err := to.Publish(ctx, c.Topic, data, client.PublishOptions{
 		Type: c.Type, Event: c.Event, Key: c.Key, TTL: c.TTL, IdempotencyKey: c.IdempotencyKey,
+		Attempts: c.Attempts,
 	})
 	if err != nil {
 		return err
