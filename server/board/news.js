@@ -55,6 +55,7 @@ function safeLink(link) {
 
 // caughtUp is called when the history has come. Where there was none it says how to get some.
 export function caughtUp() {
+  list.classList.add("settled"); // from now on news slide in
   empty.hidden = items.length > 0;
 }
 

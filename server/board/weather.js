@@ -28,7 +28,7 @@ export function showWeather(message) {
     card.noticeText.title = text;
   }
   refresh(card);
-  flash(card.element);
+  if (settled) flash(card.element);
 }
 
 function isReport(data) {
