@@ -84,23 +84,23 @@ func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
 	body := s.paced(c, 0, true)
 	limit := s.itemBytes()
 	lines := bufio.NewReaderSize(body, 16<<10)
-	for {
+	for more := true; more; {
 		line, err := readLine(lines, limit)
 		switch {
 		case errors.Is(err, errLineTooLong):
 			out.add(gateway.Receipt{}, tooLarge.of(fmt.Sprintf("a line of more than %d bytes", limit)))
 			continue
-		case err != nil && !errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF):
+			more = false
+		case err != nil:
 			return bodyProblem(err) // what was read of the line is not known to be all of it
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			publish(line)
 		}
-		if err != nil {
-			body.end()
-			return nil
-		}
 	}
+	body.end()
+	return nil
 }
 
 var errLineTooLong = errors.New("line too long")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -132,7 +133,7 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 	t := terms{limit: maxLimit, ping: s.options.Ping}
 	if a.Wait != "" {
 		seconds, err := strconv.ParseFloat(string(a.Wait), 64)
-		if err != nil || !(seconds >= 0) { //nolint:staticcheck // NaN is to be refused too
+		if err != nil || math.IsNaN(seconds) || seconds < 0 {
 			return t, badParameter.of("wait is seconds, not " + quote(string(a.Wait)))
 		}
 		t.wait = time.Duration(min(seconds, maxWait.Seconds()) * float64(time.Second))

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -146,7 +147,7 @@ func TestSlowBody(t *testing.T) {
 		if a := s.read(c); a.code(t) != "body_timeout" || a.status != http.StatusRequestTimeout {
 			t.Errorf("%s: %d %s", head, a.status, a.body)
 		}
-		if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: the connection is open still: %v", head, err)
 		}
 	}

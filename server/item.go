@@ -104,8 +104,7 @@ func (s *Server) publishItem(ctx context.Context, raw []byte, scope, fallbackKey
 
 // jsonMistake says what is wrong with JSON in words that do not name our types.
 func jsonMistake(err error) string {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if kind.Field == "" {
 			return "it is a " + kind.Value + ", not an object"
 		}

@@ -106,7 +106,7 @@ func (o Options) validate() error {
 		}
 	}
 	if o.Ping < minPing || o.Ping > maxPing {
-		errs = append(errs, fmt.Errorf("Ping is %s: it may be %s to %s", o.Ping, minPing, maxPing))
+		errs = append(errs, fmt.Errorf("the heartbeat (Ping) is %s: it may be %s to %s", o.Ping, minPing, maxPing))
 	}
 	return errors.Join(errs...)
 }

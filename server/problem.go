@@ -118,18 +118,15 @@ var causes = []struct {
 
 // problemOf says an error in the words of the wire. What it does not know is internal, and its text stays here.
 func problemOf(err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*problem](err); ok {
 		return p
 	}
-	var off *fallback.OffError
-	if errors.As(err, &off) {
+	if off, ok := errors.AsType[*fallback.OffError](err); ok {
 		p := transportOff.of(off.Error())
 		p.transports = off.Transports
 		return p
 	}
-	var unknown *fallback.UnknownError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*fallback.UnknownError](err); ok {
 		return badParameter.of(unknown.Error())
 	}
 	for _, cause := range causes {
@@ -137,7 +134,7 @@ func problemOf(err error) *problem {
 			return cause.kind.of(err.Error())
 		}
 	}
-	p = internalError.of("")
+	p := internalError.of("")
 	p.cause = err
 	return p
 }

@@ -225,7 +225,7 @@ func TestMetrics(t *testing.T) {
 	s.ask("GET", "/nothing/of/the/kind", "")
 	for _, h := range []http.Handler{s.Server, s.Operations()} {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", "/metrics", nil)
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 		h.ServeHTTP(w, r)
 		for _, want := range []string{
 			`tidings_http_requests_total{route="/topics/*",status="2xx"} 2`, `tidings_http_requests_total{route="other",status="4xx"} 1`,

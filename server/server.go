@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -104,7 +105,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		},
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(ln) }()
+	var serving sync.WaitGroup
+	serving.Go(func() { failed <- web.Serve(ln) })
+	defer serving.Wait()
 	select {
 	case err := <-failed:
 		_ = web.Close() // the listener's error is the one to tell
@@ -116,10 +119,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	// Shutdown closes the listener first, so that who is told to come back does not come back to us.
 	done := make(chan error, 1)
 	go func() { done <- web.Shutdown(stop) }()
-	drained := s.Drain(stop)
-	err := <-done
-	<-failed
-	if err = errors.Join(drained, err); err != nil {
+	if err := errors.Join(s.Drain(stop), <-done); err != nil {
 		_ = web.Close() // what is left has had its time
 		return fmt.Errorf("server: stopped with requests in flight: %w", err)
 	}

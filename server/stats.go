@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -51,9 +52,7 @@ func (s *Server) Stats() metrics.ServerStats {
 	}
 	s.counters.mu.Lock()
 	defer s.counters.mu.Unlock()
-	for request, n := range s.counters.requests {
-		out.Requests[request] = n
-	}
+	maps.Copy(out.Requests, s.counters.requests)
 	return out
 }
 
