@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,10 +106,8 @@ func (c *Client) do(req *http.Request, want ...int) (*http.Response, error) {
 		}
 		return nil, unreachable(err)
 	}
-	for _, status := range want {
-		if resp.StatusCode == status {
-			return resp, nil
-		}
+	if slices.Contains(want, resp.StatusCode) {
+		return resp, nil
 	}
 	defer resp.Body.Close()
 	return nil, refusal(resp)

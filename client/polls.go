@@ -16,7 +16,7 @@ import (
 // polls is a series of polls, held or plain, as one connection.
 type polls struct {
 	f    *following
-	ctx  context.Context //nolint:containedctx // it is the follow's: a source lives within it
+	ctx  context.Context // the follow's: a source lives within it
 	kind transport.Kind
 
 	pending []object // of the last answer, in order

@@ -99,7 +99,7 @@ func (c *Client) publish(ctx context.Context, topic string, data []byte, o Publi
 	if o.IfEmpty {
 		set("If-None-Match", "*")
 	}
-	resp, err := c.do(req, http.StatusCreated, http.StatusOK)
+	resp, err := c.do(req, http.StatusCreated, http.StatusOK) //nolint:bodyclose // discard closes it
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -38,8 +38,7 @@ func (f *following) openSocket(ctx context.Context) (source, error) {
 	conn, err := d.Dial(w.ctx, "ws"+strings.TrimPrefix(at, "http")) // http: to ws:, https: to wss:
 	if err != nil {
 		defer w.close()
-		var refused *websocket.RefusedError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*websocket.RefusedError](err); ok {
 			return nil, refusal(&http.Response{
 				StatusCode: refused.Status, Header: refused.Header, Body: io.NopCloser(bytes.NewReader(refused.Body)),
 			})

@@ -20,7 +20,7 @@ var (
 
 // watch ends a connection that falls silent.
 type watch struct {
-	ctx    context.Context //nolint:containedctx // it is the connection's own, made and ended with it
+	ctx    context.Context // the connection's own, made and ended with it
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	limit  time.Duration
@@ -81,7 +81,7 @@ func (f *following) openStream(ctx context.Context, kind transport.Kind) (source
 		accept = "text/event-stream"
 	}
 	req.Header.Set("Accept", accept)
-	resp, err := f.c.do(req, http.StatusOK)
+	resp, err := f.c.do(req, http.StatusOK) //nolint:bodyclose // the stream closes it
 	if err != nil {
 		w.close()
 		return nil, err

@@ -281,8 +281,7 @@ func TestMistakes(t *testing.T) {
 				file = write(t, test.text)
 			}
 			_, err := Load(Source{File: file, Env: test.env, Flags: test.flags})
-			var mistakes Mistakes
-			if !errors.As(err, &mistakes) {
+			if _, ok := errors.AsType[Mistakes](err); !ok {
 				t.Fatalf("no mistakes but %v", err)
 			}
 			got := strings.Split(err.Error(), "\n")
@@ -305,10 +304,17 @@ func TestPublicAddress(t *testing.T) {
 		flags  map[string]string
 		fails  bool
 	}{
-		{listen: "127.0.0.1:80"}, {listen: "[::1]:80"}, {listen: "localhost:80"}, {listen: "127.8.9.1:0"},
-		{listen: "0.0.0.0:80", fails: true}, {listen: ":80", fails: true}, {listen: "[::]:80", fails: true},
-		{listen: "push.example.org:80", fails: true}, {listen: "192.168.1.2:80", fails: true},
-		{listen: ":80", key: "secret"}, {listen: ":80", flags: map[string]string{"insecure": "true"}},
+		{listen: "127.0.0.1:80"},
+		{listen: "[::1]:80"},
+		{listen: "localhost:80"},
+		{listen: "127.8.9.1:0"},
+		{listen: "0.0.0.0:80", fails: true},
+		{listen: ":80", fails: true},
+		{listen: "[::]:80", fails: true},
+		{listen: "push.example.org:80", fails: true},
+		{listen: "192.168.1.2:80", fails: true},
+		{listen: ":80", key: "secret"},
+		{listen: ":80", flags: map[string]string{"insecure": "true"}},
 	}
 	for _, test := range tests {
 		_, err := Load(Source{Env: []string{"TIDINGS_LISTEN=" + test.listen, "TIDINGS_PUBLISH_KEY=" + test.key}, Flags: test.flags})

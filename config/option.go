@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,7 +67,7 @@ func describe(t reflect.Type, at section, index []int, defaults reflect.Value) {
 	sections = append(sections, at)
 	for i := range t.NumField() {
 		f := t.Field(i)
-		key, path := f.Tag.Get("key"), append(index[:len(index):len(index)], i)
+		key, path := f.Tag.Get("key"), append(slices.Clip(index), i)
 		if at.key != "" {
 			key = at.key + "." + key
 		}
@@ -92,9 +93,8 @@ func envName(key string) string {
 
 // ruleKeys are the keys of a rule, in order, with the fields that they set.
 func ruleKeys() (keys []string) {
-	t := reflect.TypeFor[Rule]()
-	for i := range t.NumField() {
-		keys = append(keys, t.Field(i).Tag.Get("key"))
+	for f := range reflect.TypeFor[Rule]().Fields() {
+		keys = append(keys, f.Tag.Get("key"))
 	}
 	return keys
 }

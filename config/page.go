@@ -59,9 +59,8 @@ This page is generated from the tags of ` + "`config.Config`" + `: ` + "`go gene
 		}
 	}
 	b.WriteString("\n## A rule of `history.rules`\n\n| Key | |\n|---|---|\n")
-	t := reflect.TypeFor[Rule]()
-	for i := range t.NumField() {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", t.Field(i).Tag.Get("key"), sentence(t.Field(i).Tag.Get("help")))
+	for f := range reflect.TypeFor[Rule]().Fields() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", f.Tag.Get("key"), sentence(f.Tag.Get("help")))
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"flag"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -73,7 +74,7 @@ func counted(n uint64) Sources {
 func scrape(t *testing.T, s Sources) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	Handler(s).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	Handler(s).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if w.Code != 200 {
 		t.Fatalf("GET /metrics: %d\n%s", w.Code, w.Body)
 	}
@@ -214,7 +215,7 @@ func TestLatency(t *testing.T) {
 
 func ExampleHandler() {
 	w := httptest.NewRecorder()
-	Handler(Sources{Version: "1.0"}).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	Handler(Sources{Version: "1.0"}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for line := range strings.Lines(w.Body.String()) {
 		if strings.HasPrefix(line, "# TYPE tidings_") {
 			os.Stdout.WriteString(line)

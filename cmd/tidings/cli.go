@@ -80,7 +80,7 @@ func parse(args []string, s *session, do func(command, *session) error) (code ex
 		fmt.Fprintf(s.stderr, "tidings: %v\nTry: %s --help\n", err, hint)
 		return exitUsage
 	}
-	c, _ := chosen.Selected().Target.Addr().Interface().(command)
+	c, _ := reflect.TypeAssert[command](chosen.Selected().Target.Addr())
 	if err := do(c, s); err != nil {
 		code := exitOf(err)
 		if code != exitOK {
@@ -110,10 +110,10 @@ type givenSwitch struct{ given }
 
 // Decode implements [kong.MapperValue].
 func (g *givenSwitch) Decode(ctx *kong.DecodeContext) error {
-	g.text, g.set = "true", true
-	if next := ctx.Scan.Peek(); next.Type == kong.FlagValueToken {
-		g.text = fmt.Sprint(ctx.Scan.Pop().Value)
+	if ctx.Scan.Peek().Type == kong.FlagValueToken {
+		return g.given.Decode(ctx)
 	}
+	g.text, g.set = "true", true
 	return nil
 }
 

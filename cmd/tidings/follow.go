@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -99,7 +100,7 @@ func (c *followCmd) printMessage(s *session, m *client.Message) error {
 	if !c.JSON {
 		data := m.Data
 		if !bytes.HasSuffix(data, []byte("\n")) {
-			data = append(data[:len(data):len(data)], '\n')
+			data = append(slices.Clip(data), '\n')
 		}
 		_, err := s.stdout.Write(data)
 		return err

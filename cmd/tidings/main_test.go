@@ -98,7 +98,7 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	err := ts.Exec(args[1], args[2:]...)
 	var code int
-	if exit, ok := err.(interface{ ExitCode() int }); ok { //nolint:errorlint // Exec returns it as it is
+	if exit, ok := err.(interface{ ExitCode() int }); ok {
 		code = exit.ExitCode()
 	} else {
 		ts.Check(err)

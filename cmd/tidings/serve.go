@@ -23,7 +23,7 @@ func (c *serveCmd) run(ctx context.Context, s *session) error {
 	}
 	log := logger(loaded.Log, s.stderr)
 	for _, warning := range loaded.Warnings {
-		log.Warn(warning)
+		log.Warn("is the configuration as it was meant?", "doubt", warning)
 	}
 	srv, err := server.New(serverOptions(loaded.Config, log))
 	if err != nil {
