@@ -9,7 +9,7 @@ const featured = "weather/paris"; // the command at the top publishes there: its
 const noticeAge = 5 * 60_000; // how long a plain text stands before the figures, in milliseconds
 
 const cards = new Map(); // topic → card
-let settled = false; // while the history arrives the cards are sorted; later ones go to the end, so that none moves
+let settled = false; // whether the history has come: then its cards are shown, sorted, and later ones go to the end
 const list = document.getElementById("cards");
 const empty = document.getElementById("weather-empty");
 
@@ -84,19 +84,17 @@ function newCard(topic) {
       el("dl", { class: "figures" },
         el("div", {}, el("dt", {}, "Wind"), card.wind), el("div", {}, el("dt", {}, "Humidity"), card.humidity)),
       el("div", { class: "notice" }, card.noticeText, card.noticeAge)));
-  const waiting = list.querySelector(".waiting");
-  const next = settled ? null : after(topic);
   cards.set(topic, card);
-  list.insertBefore(card.element, next || waiting);
-  waiting?.remove();
-  empty.hidden = true;
+  if (settled) place(card);
   return card;
 }
 
-// after is the first card that belongs behind the one of a topic.
-function after(topic) {
-  const behind = [...cards].filter(([other]) => rank(other) > rank(topic)).sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1));
-  return behind[0]?.[1].element;
+// place shows a card where the first free place is. A card that is shown never moves.
+function place(card) {
+  const waiting = list.querySelector(".waiting");
+  if (waiting) waiting.replaceWith(card.element);
+  else list.append(card.element);
+  empty.hidden = true;
 }
 
 function rank(topic) {
@@ -105,6 +103,7 @@ function rank(topic) {
 
 // caughtUp is called when the history has come. Where there was none it says how to get some.
 export function caughtUp() {
+  if (!settled) [...cards].sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1)).forEach(([, card]) => place(card));
   settled = true;
   empty.hidden = cards.size > 0;
 }
