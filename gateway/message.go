@@ -95,10 +95,11 @@ func mediaTypeOf(mediaType string, data []byte) (string, error) {
 		return "application/octet-stream", nil
 	}
 	base, _, err := mime.ParseMediaType(mediaType)
-	if err != nil {
+	// ParseMediaType takes line breaks between parameters, and no header may have them.
+	if err != nil || !isLabel(mediaType) {
 		return "", ErrType
 	}
-	if isJSON(base) && !json.Valid(data) {
+	if isJSON(base) && (!utf8.Valid(data) || !json.Valid(data)) {
 		return "", ErrJSON
 	}
 	return mediaType, nil
