@@ -258,14 +258,15 @@ export function shut(link) {
 export function ask(link, follows) {
   var list = [];
   var i;
+  var cover;
+  var key;
   link.follows = follows.slice();
   link.asked = {};
   link.ready = {};
   link.now = true;
   for (i = 0; i < follows.length; i++) {
-    var cover = follows[i].cover;
-    var key = "/" + cover.pattern;
-    link.ready[follows[i].id] = true;
+    cover = follows[i].cover;
+    key = "/" + cover.pattern;
     link.now = link.now && cover.ask === "now";
     if (link.asked[key] === undefined) {
       list.push({ topic: cover.pattern, since: "" });
@@ -273,6 +274,11 @@ export function ask(link, follows) {
     } else {
       link.asked[key] = earlier(link.asked[key], cover.ask);
     }
+  }
+  for (i = 0; i < follows.length; i++) {
+    cover = follows[i].cover;
+    // Who asked for "now" beside one that asked for more waits until that has come.
+    link.ready[follows[i].id] = cover.ask !== "now" || link.asked["/" + cover.pattern] === "now";
   }
   for (i = 0; i < list.length; i++) {
     list[i].since = link.asked["/" + list[i].topic];

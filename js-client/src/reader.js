@@ -4,7 +4,7 @@ import { makeCover, parseCursor } from "./cover.js";
 import { request } from "./http.js";
 import { backoff } from "./ladder.js";
 import { ask, fold, makeLink, now, openLink, serves, shut, watch } from "./link.js";
-import { acknowledge, arrive, begin, failure, receive, upstream } from "./receive.js";
+import { acknowledge, arrive, begin, failure, receive, upstream, upstreamAll } from "./receive.js";
 import { followAddress } from "./wire.js";
 
 /**
@@ -149,10 +149,7 @@ export function makeReader(config) {
       begin(link, point.epoch, link.now && !bare && !hello.poll, report);
     }
     if (bare && !link.over) {
-      link.follows = [];
-      link.asked = {};
-      link.ready = {};
-      upstream(link, follows, number);
+      upstreamAll(link, follows, number());
     }
   }
 

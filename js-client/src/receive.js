@@ -1,6 +1,6 @@
 // What a link brings after its hello: messages, gaps, positions, acks. Each moves covers and is reported.
 import { advance, enter, forget, parseCursor, raise, settle, take } from "./cover.js";
-import { has } from "./link.js";
+import { ask, has } from "./link.js";
 import { matches } from "./topic.js";
 import { message } from "./wire.js";
 
@@ -172,12 +172,22 @@ function lift(link, type, value, report) {
 function live(link, value, report) {
   link.live["/" + value.topic] = true;
   for (var i = 0; i < link.follows.length; i++) {
-    var follow = link.follows[i];
-    if (link.ready[follow.id] && follow.cover.pattern === value.topic) {
-      settle(follow.cover, value.cursor);
+    if (link.follows[i].cover.pattern === value.topic) {
+      caughtUp(link, link.follows[i], value.cursor);
     }
   }
   report("live", value);
+}
+
+/**
+ * @param {Link} link
+ * @param {Follow} follow
+ * @param {string} cursor
+ */
+function caughtUp(link, follow, cursor) {
+  enter(follow.cover, link.epoch);
+  settle(follow.cover, cursor);
+  link.ready[follow.id] = true;
 }
 
 /**
@@ -188,8 +198,10 @@ function live(link, value, report) {
 export function arrive(link, answer) {
   move(link, answer.cursor);
   for (var i = 0; i < link.follows.length; i++) {
-    if (link.ready[link.follows[i].id]) {
-      (answer.more ? advance : settle)(link.follows[i].cover, answer.cursor);
+    if (!answer.more) {
+      caughtUp(link, link.follows[i], answer.cursor);
+    } else if (link.ready[link.follows[i].id]) {
+      advance(link.follows[i].cover, answer.cursor);
     }
   }
 }
@@ -230,9 +242,7 @@ export function upstream(link, follows, number) {
     kept[key] = true;
   }
   for (i = 0; i < joining.length; i++) {
-    enter(joining[i].cover, link.epoch);
-    settle(joining[i].cover, link.cursor);
-    link.ready[joining[i].id] = true;
+    caughtUp(link, joining[i], link.cursor);
   }
   for (key in link.asked) {
     if (!kept[key]) {
@@ -259,6 +269,19 @@ export function upstream(link, follows, number) {
 }
 
 /**
+ * Sends all that is followed up a two-way link that was opened without topics.
+ * @param {Link} link
+ * @param {Follow[]} follows
+ * @param {number} id
+ */
+export function upstreamAll(link, follows, id) {
+  var items = ask(link, follows);
+  link.ready = {}; // Not before the ack.
+  link.sent[id] = link.follows;
+  /** @type {any} */ (link.handle).send({ id: id, follow: items });
+}
+
+/**
  * The answer to what went upstream.
  * @param {Link} link
  * @param {any} value
@@ -281,14 +304,15 @@ export function acknowledge(link, value, report, remove) {
         })
       );
     } else {
-      link.ready[list[i].id] = true;
+      var asked = link.asked["/" + cover.pattern];
       if (enter(cover, link.epoch)) {
         link.restarted = true;
         report("gap", { topic: cover.pattern, from: 0, to: 0, reason: "restart" });
       }
-      if (cover.ask === "now" && value.at) {
+      if (asked === "now" && value.at) {
         settle(cover, value.at);
       }
+      link.ready[list[i].id] = cover.ask !== "now" || asked === "now";
     }
   }
 }

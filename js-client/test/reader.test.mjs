@@ -634,6 +634,29 @@ describe("what is followed", () => {
     assert.deepEqual(body.follow[7], { topic: "some/rather/long/topic/7", since: `${epoch}-10` });
   });
 
+  test("the same topic twice among too many for a URL goes up once", async (t) => {
+    const time = clock(t);
+    const net = network();
+    const { it, follow, seqs } = client(t, net, { transports: ["websocket"] });
+    const now = [];
+    it.follow("a", (message) => now.push(message.seq));
+    for (let i = 0; i < 100; i++) follow(`some/rather/long/topic/${i}`, "now");
+    follow("a", "all");
+    await time.pass(50);
+    const one = net.last();
+    one.hello(10);
+    const [{ id, follow: items }] = one.upstream;
+    assert.deepEqual(items.filter((item) => item.topic === "a"), [{ topic: "a", since: "all" }]);
+    one.send({ ack: { id, at: `${epoch}-0` } });
+    one.message("a", 3, 0);
+    one.send({ live: { topic: "a", cursor: `${epoch}-10` } });
+    one.message("a", 11, 3);
+    await time.pass(1000);
+    assert.deepEqual(seqs(), [3, 11]);
+    assert.deepEqual(now, [11], "now begins when the history has come");
+    assert.deepEqual([net.all.length, one.upstream.length], [1, 1]);
+  });
+
   test("binary data, and an application that throws", async (t) => {
     const time = clock(t);
     const net = network();
