@@ -7,22 +7,27 @@ import (
 	"testing"
 )
 
-// pair returns a parked TCP connection and its other end, from which a goroutine reads.
-func pair(t testing.TB) (c *conn, heard *ears) {
+// dialed returns both ends of a TCP connection.
+func dialed(t testing.TB) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	near, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
+	if near, err = net.Dial("tcp", l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	far, err := l.Accept()
-	if err != nil {
+	if far, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
+	return near, far
+}
+
+// pair returns a parked TCP connection and its other end, from which a goroutine reads.
+func pair(t testing.TB) (c *conn, heard *ears) {
+	t.Helper()
+	near, far := dialed(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -37,6 +42,30 @@ func pair(t testing.TB) (c *conn, heard *ears) {
 		<-done
 	})
 	return c, heard
+}
+
+// TestRoomMissed: room that came before it was waited for is noticed all the same.
+func TestRoomMissed(t *testing.T) {
+	near, far := dialed(t)
+	defer near.Close()
+	c := own(far, nil)
+	defer c.Close()
+	v, _ := c.out.(*vectored)
+	total := 0
+	for v.full = false; !v.full; {
+		n, err := v.try(batch(1, 10_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	if _, err := io.CopyN(io.Discard, near, int64(total)); err != nil {
+		t.Fatal(err)
+	}
+	heard := newEars()
+	c.handler = heard
+	v.wait()
+	<-heard.ready
 }
 
 func batch(n, bytes int) [][]byte {

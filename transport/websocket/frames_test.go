@@ -63,6 +63,7 @@ func TestFrames(t *testing.T) {
 		{"70,000 bytes", masked(opText, true, long), []string{fmt.Sprintf("1 %q", long)}},
 		{"two", join(masked(opText, true, "a"), masked(opBinary, true, "b")), []string{`1 "a"`, `2 "b"`}},
 		{"ping and pong", join(masked(opPing, true, "a"), masked(opPong, true, "")), []string{`9 "a"`, `a ""`}},
+		{"two pings", join(masked(opPing, true, "abc"), masked(opPing, true, "de")), []string{`9 "abc"`, `9 "de"`}},
 		{"fragments", join(masked(opText, false, "\xc3"), masked(ws.OpContinuation, false, ""), masked(ws.OpContinuation, true, "\xa9")), []string{`1 "é"`}},
 		{"empty fragments", join(masked(opText, false, ""), masked(ws.OpContinuation, true, "")), []string{`1 ""`}},
 		{"ping between fragments", join(masked(opText, false, "a"), masked(opPing, true, "p"), masked(ws.OpContinuation, true, "b")), []string{`9 "p"`, `1 "ab"`}},

@@ -103,6 +103,27 @@ func TestPeerLeaves(t *testing.T) {
 	}
 }
 
+func TestFormats(t *testing.T) {
+	text := &gateway.Message{Topic: "a", Body: gateway.BodyText, Seq: 3, Prev: 1, Data: []byte("x")}
+	octets := &gateway.Message{Topic: "a", Type: "image/png", Body: gateway.BodyBytes, Seq: 4, Prev: 3, Data: []byte{0xff}}
+	marker := &gateway.Message{Topic: "a", Seq: 5, Deleted: true}
+	for _, c := range []struct {
+		format *gateway.Format
+		m      *gateway.Message
+		want   string
+	}{
+		{Raw, text, "<\x81\x01x"},
+		{Raw, octets, "<\x82\x01\xff"},
+		{Raw, marker, "<"},
+		{Enveloped, text, "<\x81\x32" + `{"topic":"a","seq":3,"prev":1,"time":0,"data":"x"}`},
+		{Enveloped, marker, "<\x81\x20" + `{"deleted":{"topic":"a","to":5}}`},
+	} {
+		if got := string(c.format.Append([]byte("<"), c.m)); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.format.Name, got, c.want)
+		}
+	}
+}
+
 func TestCloseBody(t *testing.T) {
 	for _, c := range []struct {
 		reason string

@@ -124,8 +124,8 @@ func (u *upstream) Token(token string) []byte {
 func (u *upstream) Admit(items []transport.FollowItem) (follows []gateway.Follow, refusal *transport.Refusal) {
 	for _, item := range items {
 		follow, err := parseFollow(item.Topic, item.Since)
-		if err != nil {
-			return nil, &transport.Refusal{Code: "invalid_topic", Status: 400, Detail: err.Error()}
+		if err != nil || item.Since == "" { // a since that is missing is now, whatever the server would take it for
+			return nil, &transport.Refusal{Code: "invalid_topic", Status: 400, Detail: fmt.Sprint(err)}
 		}
 		follows = append(follows, follow)
 	}

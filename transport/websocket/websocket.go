@@ -43,7 +43,8 @@ func (t *sockets) Serve(w http.ResponseWriter, r *http.Request, f *transport.Req
 		p.greeting = appendFrame(head, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
 	}
 	follower, err := f.Gateway.Follow(gateway.FollowOptions{
-		Start: f.Start, Peer: p, Class: uint8(transport.WebSocket), Greeting: p.greeting, Ping: f.Ping, Live: p.format == Enveloped,
+		Start: f.Start, Peer: p, Class: uint8(transport.WebSocket), Greeting: p.greeting, Ping: f.Ping,
+		Live: p.format == Enveloped, Raw: p.format == Raw,
 		Raw: p.format != Enveloped,
 	})
 	if err != nil {
