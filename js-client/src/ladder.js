@@ -45,6 +45,7 @@ export function makeLadder(usable, ordered) {
   var at = "";
   var home = ""; // where a new round begins: what spoke last
   var strikes = 0;
+  var rounds = 0; // that failed, since the last hello
   /** @type {string | null} */
   var forced = null;
 
@@ -108,10 +109,13 @@ export function makeLadder(usable, ordered) {
     /** The current transport failed: the next one below, "" at the end of the ladder. */
     down: down,
 
-    /** A round is over: the next begins at the transport that spoke last, else at the best. */
+    /**
+     * A round has failed. The next begins at the transport that spoke last, and every other one at the best: that one may
+     * never work again.
+     */
     again: function () {
       tried = {};
-      at = home;
+      at = rounds++ % 2 ? list()[0] || "" : home;
     },
 
     /**
@@ -122,6 +126,7 @@ export function makeLadder(usable, ordered) {
       if (name !== home) {
         strikes = 0;
       }
+      rounds = 0;
       at = home = name;
       known[name] = true;
       tried = {};
