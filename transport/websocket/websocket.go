@@ -44,8 +44,8 @@ func (t *sockets) Serve(w http.ResponseWriter, r *http.Request, f *transport.Req
 	}
 	follower, err := f.Gateway.Follow(gateway.FollowOptions{
 		Start: f.Start, Peer: p, Class: uint8(transport.WebSocket), Greeting: p.greeting, Ping: f.Ping,
-		Live: p.format == Enveloped, Raw: p.format == Raw,
-		Raw: p.format != Enveloped,
+		Live: p.format == Enveloped,
+		Raw:  p.format != Enveloped,
 	})
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
