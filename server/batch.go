@@ -81,9 +81,8 @@ func (s *Server) batchArray(c *call, publish func([]byte)) error {
 func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
 	// Results may have to leave before all lines are here.
 	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 is so by nature and has no such switch
-	body := s.paced(c, 0, true)
 	limit := s.itemBytes()
-	lines := bufio.NewReaderSize(body, 16<<10)
+	lines := bufio.NewReaderSize(s.paced(c, 0, true), 16<<10)
 	for more := true; more; {
 		line, err := readLine(lines, limit)
 		switch {
@@ -99,7 +98,6 @@ func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
 			publish(line)
 		}
 	}
-	body.end()
 	return nil
 }
 

@@ -43,8 +43,8 @@ func (s *Server) guardBody(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// paced returns the body of c, of at most limit bytes if limit is above 0. Once all of it is read, end must be called: it
-// takes the deadline away, which would end what comes after the body too. Where reading failed the deadline stays.
+// paced returns the body of c, of at most limit bytes if limit is above 0. net/http takes the deadline away at the body's end;
+// where reading failed it stays.
 func (s *Server) paced(c *call, limit int, stream bool) *paced {
 	var body io.Reader = c.r.Body
 	if limit > 0 {
@@ -55,8 +55,6 @@ func (s *Server) paced(c *call, limit int, stream bool) *paced {
 	return &paced{r: body, control: control, grace: s.options.BodyTimeout, begun: time.Now(), stream: stream}
 }
 
-func (p *paced) end() { _ = p.control.SetReadDeadline(time.Time{}) }
-
 // readBody reads a whole body of at most limit bytes. Its memory grows with what has arrived, never with what was announced.
 func (s *Server) readBody(c *call, limit int) ([]byte, error) {
 	if err := checkCoding(c.r); err != nil {
@@ -65,13 +63,11 @@ func (s *Server) readBody(c *call, limit int) ([]byte, error) {
 	if c.r.ContentLength > int64(limit) {
 		return nil, tooLarge.of(fmt.Sprintf("%d bytes, at most %d are allowed", c.r.ContentLength, limit))
 	}
-	body := s.paced(c, limit, false)
-	b, err := io.ReadAll(body)
+	b, err := io.ReadAll(s.paced(c, limit, false))
 	if err != nil {
 		c.w.Header().Set("Connection", "close") // what is left of it must not be taken for the next request
 		return nil, bodyProblem(err)
 	}
-	body.end()
 	return bytes.Clone(b), nil // without the room that ReadAll left: a message may be kept for days
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tidings/transport"
 )
 
 // Each test here is an attack that some gateway has fallen for.
@@ -156,12 +158,46 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestDeadlineEndsWithBody: the bound on a body does not bound what is answered after it.
+// TestUnreadBody: a request that is refused before its body is looked at does not hold its connection until that body comes.
+func TestUnreadBody(t *testing.T) {
+	s := start(t, Options{BodyTimeout: time.Millisecond, PublishKeys: []string{"k1"}})
+	for target, want := range map[string]string{
+		"POST /topics/a": "unauthorized", "DELETE /topics/a": "unauthorized", "POST /nothing": "not_found", "GET /topics/a": "bad_request",
+	} {
+		c := s.dial(target + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n1")
+		if a := s.read(c); a.code(t) != want {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: the connection is open still: %v", target, err)
+		}
+	}
+}
+
+// TestDeadlineEndsWithBody: the bound on a body does not bound what is answered after it. A deadline that net/http left
+// behind would end the request's context.
 func TestDeadlineEndsWithBody(t *testing.T) {
-	s := start(t, Options{BodyTimeout: 50 * time.Millisecond})
-	a := s.ask("POST", "/follow", `{"follow":[{"topic":"a"}],"wait":0.2}`, "Content-Type: application/json")
-	if a.status != http.StatusOK || !strings.Contains(a.body, `"items":[]`) {
+	const bound = 100 * time.Millisecond
+	s := start(t, Options{BodyTimeout: bound})
+	s.transports[transport.Poll] = patient{2 * bound}
+	a := s.ask("POST", "/follow", `{"follow":[{"topic":"a"}]}`, "Content-Type: application/json")
+	if a.status != http.StatusOK {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// patient answers after a while, unless its client has left.
+type patient struct{ after time.Duration }
+
+func (patient) Kind() transport.Kind { return transport.Poll }
+
+func (p patient) Serve(w http.ResponseWriter, r *http.Request, _ *transport.Request) error {
+	select {
+	case <-r.Context().Done():
+		return r.Context().Err()
+	case <-time.After(p.after):
+		w.WriteHeader(http.StatusOK)
+		return nil
 	}
 }
 
