@@ -63,8 +63,8 @@ func (h *history) schedule(t *topicLog) {
 					at = min(at, m.Expires)
 				}
 			}
-		} else if m := t.newest; m != nil && m.Expires != 0 {
-			at = min(at, m.Expires)
+		} else if p := t.newest; p != nil && p.message.Expires != 0 {
+			at = min(at, p.message.Expires)
 		}
 	}
 	if t.due == 0 || at < t.due {

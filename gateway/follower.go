@@ -41,7 +41,7 @@ type Follower struct {
 	// What follows is owned by the shard.
 	main     position    // what is followed live, or is catching up before it has been live
 	joins    []*position // what was added since and has not caught up yet
-	pend     *Message    // the first message not yet written of a follower that keeps up; nil if there is none
+	pend     pending     // the first message not yet written of a follower that keeps up
 	until    uint64      // seq of the last message it was marked for
 	rest     []byte      // the unwritten end of a unit
 	replies  [][]byte    // units to be written in front of messages
@@ -164,14 +164,15 @@ func (f *Follower) Remove(patterns []Pattern, reply []byte) {
 // cursor returns the follower's own position: what it has everything up to.
 func (f *Follower) cursor() Cursor {
 	seq := f.main.seq
-	if !f.behind && f.pend == nil {
+	if !f.behind && f.pend.place == nil {
 		seq = max(seq, f.shard.walked.Load())
 	}
 	return Cursor{Epoch: f.shard.gateway.history.log.epoch, Seq: seq}
 }
 
-// mark notes that the follower wants m, which the shard has just walked.
-func (f *Follower) mark(m *Message) {
+// mark notes that the follower wants the message at l, which the shard has just walked.
+func (f *Follower) mark(l *link) {
+	m := l.place.message
 	if f.until == m.Seq || m.Seq <= f.main.seq {
 		return
 	}
@@ -179,7 +180,7 @@ func (f *Follower) mark(m *Message) {
 	if f.behind {
 		return
 	}
-	if f.pend == nil {
+	if f.pend.place == nil {
 		// It kept up, so that nothing it follows lies between its last message and this one.
 		f.main.seq = m.Seq - 1
 		if f.blocked {
@@ -187,7 +188,7 @@ func (f *Follower) mark(m *Message) {
 			f.behind = true
 			return
 		}
-		f.pend = m
+		f.pend = pending{l.place, l}
 	}
 	f.shard.queue(f)
 }

@@ -6,7 +6,7 @@ import "tidings/gateway/journal"
 type outcome struct {
 	seq    uint64    // its position
 	more   bool      // it has more pending
-	pend   *Message  // the next message of a follower that keeps up
+	pend   pending   // the next message of a follower that keeps up
 	behind bool      // it must read on in the history
 	caught *position // this position has caught up with the history, at seq
 }
@@ -27,7 +27,7 @@ func (s *shard) gather(f *Follower) (outcome, *gapError) {
 	switch {
 	case f.behind:
 		return s.gatherHistory(f, &f.main, journal.MaxSeq)
-	case f.pend != nil:
+	case f.pend.place != nil:
 		now = s.gatherLive(f)
 	}
 	if len(f.joins) > 0 && !now.more && !s.out.full(f) {
@@ -83,13 +83,18 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 // gatherLive goes along the links from the first pending message to the last one that the follower was marked for.
 func (s *shard) gatherLive(f *Follower) outcome {
 	o, p := &s.out, &f.main
-	m := f.pend
-	single := len(p.subs) == 1 && p.subs[0].pattern.text == m.Topic
+	at := f.pend
+	single := len(p.subs) == 1 && p.subs[0].pattern.text == at.place.message.Topic
+	if !single && at.link == nil {
+		// It came here along a topic that it has stopped following since.
+		return outcome{seq: p.seq, more: true, behind: true}
+	}
 	for scanned := 0; ; scanned++ {
+		m := at.place.message
 		if o.full(f) || scanned == scanSlice {
-			return outcome{seq: m.Seq - 1, more: true, pend: m}
+			return outcome{seq: m.Seq - 1, more: true, pend: at}
 		}
-		if !f.superseded(m) && (single && m.Seq > p.subs[0].known || !single && f.wants(m)) {
+		if !f.superseded(at.place) && (single && m.Seq > p.subs[0].known || !single && f.wants(m)) {
 			if m.reborn && !m.Latest {
 				n := m.doubt(GapExpired)
 				_ = o.addNotice(f, p, n) // a peer that fails here is raw, and was not asked
@@ -101,26 +106,22 @@ func (s *shard) gatherLive(f *Follower) outcome {
 		if m.Seq >= f.until {
 			return outcome{seq: f.until}
 		}
-		next := &m.next
-		if single {
-			next = &m.after
-		}
-		after := next.Load()
-		if after == nil || after.Seq > f.until {
+		next := at.next(single)
+		if next.place == nil || next.place.message.Seq > f.until {
 			// The topic's chain began anew in between: the history knows how it goes on.
 			return outcome{seq: m.Seq, more: true, behind: true}
 		}
-		m = after
+		at = next
 	}
 }
 
 // superseded reports whether a newer message of a conflating topic is pending too.
-func (f *Follower) superseded(m *Message) bool {
-	if !m.Latest {
+func (f *Follower) superseded(p *place) bool {
+	if !p.message.Latest {
 		return false
 	}
-	newer := m.after.Load()
-	return newer != nil && newer.Seq <= f.until
+	newer := p.after.Load()
+	return newer != nil && newer.message.Seq <= f.until
 }
 
 // wants reports whether the follower follows the topic of m, from before m.
@@ -142,7 +143,7 @@ func (o *outcome) apply(s *shard, f *Follower) {
 		f.joins = f.joins[1:]
 		s.joined(f, o.caught)
 	}
-	if o.more || f.pend != nil || f.behind || len(f.joins) > 0 {
+	if o.more || f.pend.place != nil || f.behind || len(f.joins) > 0 {
 		s.queue(f)
 	}
 }

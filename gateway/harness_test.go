@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -170,6 +171,31 @@ func newGateway(t testing.TB, o Options) *Gateway {
 		}
 	})
 	return g
+}
+
+// settle waits until every shard has walked all there is and has nothing left to do.
+func settle(t testing.TB, g *Gateway) {
+	t.Helper()
+	for {
+		idle := true
+		for _, s := range g.shards {
+			idle = idle && s.asleep.Load() && !s.unheard()
+		}
+		if idle {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("the shards do not come to rest")
+		}
+		runtime.Gosched()
+	}
+}
+
+// unheard reports whether something waits for the shard that it has not been roused for.
+func (s *shard) unheard() bool {
+	s.inboxMu.Lock()
+	defer s.inboxMu.Unlock()
+	return len(s.inbox) > 0 || s.walked.Load() < s.gateway.history.head.Load()
 }
 
 func publish(t testing.TB, g *Gateway, topic, data string) uint64 {

@@ -16,7 +16,7 @@ const (
 
 // history is what the log's newest part looks like in memory: a ring of messages per topic, and one tail index over all.
 // It is the journal's sink and so has one writer, which holds mu; followers that are behind and polls read under its
-// read lock. Shards that keep up never take it: they walk the messages' next links.
+// read lock. Shards that keep up never take it: they walk the links.
 type history struct {
 	log   *logState
 	rules []Rule
@@ -38,7 +38,7 @@ type history struct {
 	floor    uint64
 	floorWhy GapReason // why the messages up to floor are lost
 	dropped  [len(GapReasons)]uint64
-	newest   *Message // the last of the log: the next one is linked behind it
+	newest   *link // the end of the log: the next message is linked behind it
 
 	head atomic.Uint64 // seq of the newest message; written under mu
 }
@@ -51,7 +51,7 @@ type topicLog struct {
 	bytes  int64           // of payload in ring
 	last   uint64          // newest seq of the topic, markers included
 	time   int64           // of last
-	newest *Message        // of seq last, while it is retained or a marker
+	newest *place          // of the message last, while it is retained or a marker
 	ttl    bool            // some message in ring has a time to live
 	due    int64           // when something of the topic expires: its entry in history.due; 0 for none
 
@@ -66,7 +66,7 @@ func newHistory(o Options, epoch string) *history {
 		log: &logState{epoch: epoch, born: time.Now()}, rules: o.Rules, rest: o.Default, limit: o.HistoryBytes,
 		topics: make(map[string]*topicLog), floorWhy: GapExpired,
 	}
-	h.newest = &Message{log: h.log} // seq 0: where the first message is linked
+	h.newest = &link{place: &place{message: &Message{log: h.log}}} // seq 0: where the first message is linked
 	return h
 }
 
@@ -93,11 +93,12 @@ func (h *history) Apply(r *journal.Record) {
 	m.Prev, m.Latest = t.last, t.conflates()
 	m.reborn = fresh && m.Prev > 0 && !m.Deleted
 	r.Prev = m.Prev
+	here := &link{place: &place{message: m}}
 	if t.newest != nil {
-		t.newest.after.Store(m)
+		t.newest.after.Store(here.place)
 	}
 	h.tail.unstub(t)
-	t.last, t.time, t.newest = m.Seq, m.Time, m
+	t.last, t.time, t.newest = m.Seq, m.Time, here.place
 	if m.Deleted {
 		for t.ring.len() > 0 {
 			h.drop(t, t.ring.pop(), GapDeleted)
@@ -117,13 +118,13 @@ func (h *history) Apply(r *journal.Record) {
 	}
 	h.schedule(t)
 	before := h.newest
-	h.newest = m
+	h.newest = here
 	h.head.Store(m.Seq)
 	h.shrink()
 	h.mu.Unlock()
 
 	// Only now can a shard see it: whoever is behind finds it in the history by then.
-	before.next.Store(m)
+	before.next.Store(here)
 	h.rouse()
 }
 
@@ -166,7 +167,7 @@ func (h *history) drop(t *topicLog, m *Message, why GapReason) {
 	}
 	h.count(why)
 	h.tail.clear(m.Seq, m.Seq == t.last)
-	if t.newest == m {
+	if t.newest != nil && t.newest.message == m {
 		t.newest = nil // a message that is not retained must not be kept by its topic
 	}
 	m.leave()
@@ -195,7 +196,7 @@ func (h *history) shrink() {
 	for h.used() > h.limit {
 		slot := h.tail.oldest()
 		switch {
-		case slot == nil || slot.seq == h.newest.Seq:
+		case slot == nil || slot.seq == h.head.Load():
 			return // the newest always stays, however large it is
 		case slot.message != nil:
 			h.drop(slot.topic, slot.topic.ring.pop(), GapLimit)

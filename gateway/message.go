@@ -40,9 +40,6 @@ type Message struct {
 	reborn  bool          // its topic had no state: prev is the floor, not a message
 	arrived time.Duration // when it was applied, by the log's monotonic clock
 
-	// next and after are set once by the history's writer when the following message is applied, and read by the shards
-	// without a lock: next is the next in the log, after the next in the same topic.
-	next, after atomic.Pointer[Message]
 	// encodings is a list that only grows; see [Message.Encoded].
 	encodings atomic.Pointer[encoding]
 }

@@ -176,7 +176,8 @@ func (s *shard) endAt(f *Follower, reason Reason, at Cursor, tell bool) {
 		// What was begun must be ended, and what was answered must arrive, before the last word.
 		f.peer.Close(reason, at, slices.Concat(append([][]byte{f.rest}, f.replies...)...))
 	}
-	f.pend, f.rest, f.replies, f.joins = nil, nil, nil, nil
+	f.pend = pending{}
+	f.rest, f.replies, f.joins = nil, nil, nil
 }
 
 func (s *shard) endAll(reason Reason) {

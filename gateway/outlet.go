@@ -116,8 +116,8 @@ func (s *shard) serveOne(f *Follower) {
 	case f.ended:
 	case !whole:
 		f.blocked = true
-		if f.pend != nil {
-			f.pend, f.behind = nil, true
+		if f.pend.place != nil {
+			f.pend, f.behind = pending{}, true
 		}
 	case gap != nil:
 		s.endAt(f, ReasonGap, gap.after, true)

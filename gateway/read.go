@@ -66,7 +66,7 @@ func (h *history) read(p *position, r *reading) (more bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	r.end = p.seq
-	r.to = min(r.to, h.newest.Seq)
+	r.to = min(r.to, h.head.Load())
 	r.heap = r.heap[:0]
 	alone := len(p.subs) == 1 && p.subs[0].pattern.Exact()
 	if alone {

@@ -32,7 +32,7 @@ type shard struct {
 
 	// What follows is owned by the goroutine.
 	commands  []command // the last inbox
-	last      *Message  // the last message walked
+	last      *link     // the last message walked
 	audiences audiences
 	followers []*Follower
 	small     deque[*Follower] // run queues: by the size of the fan-out that made them ready
@@ -160,36 +160,37 @@ func (s *shard) turn() (busy, ended bool) {
 
 // walk goes along the log and marks followers. It makes no system call.
 func (s *shard) walk() (more bool) {
-	m := s.last
+	l := s.last
 	for range walkSlice {
-		next := m.next.Load()
+		next := l.next.Load()
 		if next == nil {
 			break
 		}
-		m = next
-		exact := s.audiences.exact[m.Topic]
+		l = next
+		topic := l.place.message.Topic
+		exact := s.audiences.exact[topic]
 		s.fanOut = 0
 		if exact != nil {
 			s.fanOut = len(exact.members)
-			exact.mark(m)
+			exact.mark(l)
 		}
-		s.audiences.wild.match(m.Topic, func(a *audience) {
+		s.audiences.wild.match(topic, func(a *audience) {
 			s.fanOut += len(a.members)
-			a.mark(m)
+			a.mark(l)
 		})
 	}
-	if m == s.last {
+	if l == s.last {
 		return false
 	}
-	s.last = m
-	s.walked.Store(m.Seq)
+	s.last = l
+	s.walked.Store(l.place.message.Seq)
 	s.gateway.progress.signal()
-	return m.next.Load() != nil
+	return l.next.Load() != nil
 }
 
-func (a *audience) mark(m *Message) {
+func (a *audience) mark(l *link) {
 	for _, member := range a.members {
-		member.follower.mark(m)
+		member.follower.mark(l)
 	}
 }
 
@@ -249,7 +250,7 @@ func (s *shard) due(f *Follower) {
 		}
 		return
 	}
-	if !f.blocked && !f.queued && f.pend == nil && !f.behind {
+	if !f.blocked && !f.queued && f.pend.place == nil && !f.behind {
 		s.ping(f)
 	}
 	if !f.ended {

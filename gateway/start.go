@@ -28,7 +28,7 @@ func (g *Gateway) Start(follows []Follow) (*Start, error) {
 func (h *history) start(follows []Follow) *Start {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	head := h.newest.Seq
+	head := h.head.Load()
 	out := &Start{epoch: h.log.epoch, head: head, position: position{seq: head, subs: make([]*sub, 0, len(follows))}}
 	subs := make([]sub, len(follows))
 	for i, f := range follows {
@@ -66,7 +66,7 @@ func (h *history) resume(f Follow, out *Start) (known, first uint64) {
 // startEach finds where each topic of a sub begins that is not followed from a cursor. What was lost before is no gap:
 // nobody claimed to have it.
 func (h *history) startEach(s *sub, since Since) (first uint64) {
-	first = h.newest.Seq
+	first = h.head.Load()
 	h.visit(s.pattern, func(t *topicLog) bool {
 		i := t.begin(since)
 		if i == t.ring.len() {

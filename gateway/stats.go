@@ -83,7 +83,7 @@ func (h *history) stats(out *Stats) {
 	defer h.mu.RUnlock()
 	out.Topics, out.Messages = len(h.topics), h.messages
 	out.HistoryBytes, out.HistoryLimit = h.used(), h.limit
-	out.Head, out.Floor = h.newest.Seq, h.floor
+	out.Head, out.Floor = h.head.Load(), h.floor
 	for i, reason := range GapReasons {
 		out.Dropped[reason] = h.dropped[i]
 	}

@@ -1,0 +1,37 @@
+package gateway
+
+import "sync/atomic"
+
+// place is a message's place in its topic, and link its place in the log. Whoever holds one can go on to what comes after
+// it without a lock, and keeps all of that in memory until it lets go. So a message does not know its own: the history retains
+// messages for long, and would keep with each of them everything that was published since.
+//
+// Shards hold the link of the last message they walked, followers that keep up what is pending, and a topic the place of
+// its newest message. after and next are set once by the history's writer, when the message after this one is applied.
+type place struct {
+	message *Message
+	after   atomic.Pointer[place]
+}
+
+type link struct {
+	place *place
+	next  atomic.Pointer[link]
+}
+
+// pending is the first message that a follower has not written: where it stands in its topic, and in the log too unless
+// the follower came to it along the topic.
+type pending struct {
+	place *place // nil if nothing is pending
+	link  *link
+}
+
+// next returns what comes after p: in its topic if single is true, else in the log.
+func (p pending) next(single bool) pending {
+	if single {
+		return pending{place: p.place.after.Load()}
+	}
+	if l := p.link.next.Load(); l != nil {
+		return pending{l.place, l}
+	}
+	return pending{}
+}

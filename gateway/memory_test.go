@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// countLive counts the messages that h takes from here on and that the collector has not freed.
+func countLive(h *history) (live *atomic.Int64, apply func()) {
+	live = new(atomic.Int64)
+	var seen *Message
+	return live, func() {
+		h.mu.RLock()
+		defer h.mu.RUnlock()
+		if m := h.newest.place.message; m != seen {
+			live.Add(1)
+			runtime.AddCleanup(m, func(n *atomic.Int64) { n.Add(-1) }, live)
+		}
+	}
+}
+
+// collect runs the collector until no more than most messages live. It gives up after a number of rounds.
+func collect(live *atomic.Int64, most int64) int64 {
+	for range 50 {
+		runtime.GC()
+		if live.Load() <= most {
+			break
+		}
+		runtime.Gosched()
+	}
+	return live.Load()
+}
+
+// A message that is retained, or a marker, must not keep those that came after it in the log and have left the history.
+func TestARetainedMessageKeepsNoOther(t *testing.T) {
+	const many = 2000
+	for name, first := range map[string]func(g *Gateway){
+		"message": func(g *Gateway) { publish(t, g, "quiet", "stays") },
+		"marker": func(g *Gateway) {
+			if _, err := g.Delete(t.Context(), "quiet"); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"before one with a TTL": func(g *Gateway) { publish(t, g, "busy", "stays") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, Options{Default: Retention{Messages: 10}})
+			first(g)
+			live, applied := countLive(g.history)
+			p := newLinePeer()
+			follow(t, g, p, "now", "busy")
+			for i := range many {
+				publish(t, g, "busy", fmt.Sprint(i))
+				applied()
+			}
+			settle(t, g)
+			// The ten retained, the last one walked and what the scratch of a shard holds.
+			if n := collect(live, 20); n > 20 {
+				t.Errorf("%d of %d messages are kept, though 10 are retained", n, many)
+			}
+			runtime.KeepAlive(g)
+		})
+	}
+}
+
+func TestAMessageKeepsNoneThatExpiredBehindIt(t *testing.T) {
+	const many = 500
+	g := newGateway(t, Options{})
+	publish(t, g, "a", "stays")
+	live, applied := countLive(g.history)
+	for i := range many {
+		if _, err := g.Publish(t.Context(), Draft{Topic: "a", Data: fmt.Append(nil, i), TTL: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		applied()
+	}
+	settle(t, g)
+	g.history.expire(time.Now().Add(2 * time.Hour).UnixMilli())
+	if got := read(t, g, "all", "a"); got != fmt.Sprintf("stays gap(a,2-%d,expired)", many+1) {
+		t.Fatalf("retained: %s", got)
+	}
+	if n := collect(live, 5); n > 5 {
+		t.Errorf("%d of %d expired messages are kept", n, many)
+	}
+	runtime.KeepAlive(g)
+}
