@@ -133,7 +133,7 @@ func TestOwners(t *testing.T) {
 			reason: "echo leaves support at the end of 2026; moving to its successor must touch one package",
 		},
 		{
-			imported: "github.com/gobwas/ws", by: []string{"tidings/transport/websocket", "tidings/bench"},
+			imported: "github.com/gobwas/ws", by: []string{"tidings/transport/websocket", "tidings/internal/figures"},
 			reason: "a WebSocket's parsing is written and fuzzed once; dial through the transport's own dialer",
 		},
 		{
@@ -149,7 +149,7 @@ func TestOwners(t *testing.T) {
 			reason: "metrics reads snapshots of the others; who imported it could begin to push",
 		},
 		{
-			imported: "tidings/server", by: []string{"tidings/cmd", "tidings/server", "tidings/examples", "tidings/bench"}, tests: true,
+			imported: "tidings/server", by: []string{"tidings/cmd", "tidings/server", "tidings/examples", "tidings/internal/figures"}, tests: true,
 			reason: "the server is the outermost room; only programs stand outside it",
 		},
 	}
