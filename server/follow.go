@@ -8,6 +8,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +98,10 @@ func askedBy(q map[string][]string, topics ...string) (*asked, error) {
 		Transport: get("transport"), Session: get("session"), Wait: scalar(get("wait")), Limit: scalar(get("limit")),
 		Ping: scalar(get("ping")), Wrap: scalar(get("wrap")),
 	}
-	since := q["since"]
+	since := slices.Clone(q["since"])
+	for i := range since {
+		since[i] = strings.ReplaceAll(since[i], " ", "+") // of a time zone, which a query turns into a space
+	}
 	if len(since) > 1 && len(since) != len(topics) {
 		return nil, badSince.of(fmt.Sprintf("%d times since for %d topics: give one for all, or one for each", len(since), len(topics)))
 	}

@@ -94,6 +94,8 @@ func TestFollowParameters(t *testing.T) {
 		{"since for each", "/topics?topic=a&since=last:3&topic=b&since=aaaaaaaa-9", "", transport.Poll, "a@last:3 b@aaaaaaaa-9 wrap"},
 		{"since for all", "/topics?topic=a&topic=b&since=latest", "", transport.Poll, "a@last:1 b@last:1 wrap"},
 		{"since for one of two", "/topics?topic=a&topic=b&since=now&since=", "", transport.Poll, "a@now b@all wrap"},
+		{"since a time", "/topics/a?since=2026-11-21T08:00:00%2B02:00", "", transport.Poll, "a@time"},
+		{"since a time, its plus not encoded", "/topics/a?since=2026-11-21T08:00:00+02:00", "", transport.Poll, "a@time"},
 		{"limit", "/topics/a?limit=7", "", transport.Poll, "a@all limit=7"},
 		{"limit has an end", "/topics/a?limit=99999999999999999999999", "", transport.Poll, "a@all"},
 		{"ping", "/topics/a?ping=1500", "Accept: text/event-stream", transport.SSE, "a@now ping=1.5s session"},

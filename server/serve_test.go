@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"tidings/gateway"
+	"tidings/gateway/journal/memory"
+	"tidings/transport"
 	"tidings/transport/websocket"
 )
 
@@ -225,5 +228,35 @@ func TestHeadTooLarge(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestGatewayOfTheCaller: a gateway that is handed in is served, and not closed with the server.
+func TestGatewayOfTheCaller(t *testing.T) {
+	small, err := gateway.New(gateway.Options{Journal: memory.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer small.Close()
+	if _, err := New(Options{Gateway: small}); err == nil || !strings.Contains(err.Error(), "Classes") {
+		t.Errorf("a gateway that cannot tell transports apart: %v", err)
+	}
+	g, err := gateway.New(gateway.Options{Journal: memory.New(), Classes: len(transport.Kinds)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	s, err := New(Options{Gateway: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Gateway() != g {
+		t.Error("another gateway is served")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Publish(t.Context(), gateway.Draft{Topic: "a"}); err != nil {
+		t.Errorf("it was closed: %v", err)
 	}
 }

@@ -64,6 +64,9 @@ func New(o Options) (*Server, error) {
 		}
 		s.owned = true
 	}
+	if len(s.gateway.Stats().Classes) < len(transport.Kinds) {
+		return nil, fmt.Errorf("server: the gateway counts fewer classes than the %d transports (Options.Classes)", len(transport.Kinds))
+	}
 	s.limits = &limits{connections: s.options.Connections, held: s.options.HeldPolls, open: s.open}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.echo = s.router()
