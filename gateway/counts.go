@@ -10,6 +10,19 @@ type counts struct {
 	published, publishedBytes, deletions, duplicates atomic.Uint64
 	gaps                                             [len(GapReasons)]atomic.Uint64
 	refused                                          [len(refusals)]atomic.Uint64
+	answered                                         []answerCounts // by class
+}
+
+// answerCounts count what was delivered without a follower: by plain polls.
+type answerCounts struct{ messages, bytes, writes atomic.Uint64 }
+
+// Delivered counts an answer that carried what [Gateway.Read] returned: so many messages, in so many bytes. Class is as in
+// [FollowOptions].
+func (g *Gateway) Delivered(class uint8, messages, bytes int) {
+	c := &g.counts.answered[class]
+	c.messages.Add(uint64(messages))
+	c.bytes.Add(uint64(bytes))
+	c.writes.Add(1)
 }
 
 func (c *counts) gap(reason GapReason) {

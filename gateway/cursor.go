@@ -33,7 +33,7 @@ func ParseCursor(text string) (Cursor, error) {
 		var more bool
 		part, seqs, more = strings.Cut(seqs, ".")
 		n, err := strconv.ParseUint(part, 10, 64)
-		if err != nil || n > journal.MaxSeq || part[0] == '+' {
+		if err != nil || n > journal.MaxSeq {
 			return Cursor{}, ErrCursor
 		}
 		if i == 0 {

@@ -14,14 +14,34 @@ func (d *deque[T]) at(i int) *T { return &d.buf[(d.head+i)&(len(d.buf)-1)] }
 
 func (d *deque[T]) push(v T) {
 	if d.n == len(d.buf) {
-		grown := make([]T, max(4, 2*d.n))
-		for i := range d.n {
-			grown[i] = *d.at(i)
-		}
-		d.buf, d.head = grown, 0
+		d.resize(max(leastDeque, 2*d.n))
 	}
 	d.n++
 	*d.at(d.n - 1) = v
+}
+
+const leastDeque = 4
+
+func (d *deque[T]) resize(size int) {
+	buf := make([]T, size)
+	for i := range d.n {
+		buf[i] = *d.at(i)
+	}
+	d.buf, d.head = buf, 0
+}
+
+// shrink gives memory back: most topics are quiet most of the time.
+func (d *deque[T]) shrink() {
+	switch {
+	case d.n == 0:
+		d.buf, d.head = nil, 0
+	case len(d.buf) > leastDeque && d.n <= len(d.buf)/4:
+		size := len(d.buf) / 2
+		for size > leastDeque && d.n <= size/4 {
+			size /= 2
+		}
+		d.resize(size)
+	}
 }
 
 // pop removes the oldest element.
@@ -30,10 +50,8 @@ func (d *deque[T]) pop() T {
 	v := *d.at(0)
 	*d.at(0) = zero
 	d.head = (d.head + 1) & (len(d.buf) - 1)
-	if d.n--; d.n == 0 {
-		// An emptied queue gives its memory back: most topics are quiet most of the time.
-		d.buf, d.head = nil, 0
-	}
+	d.n--
+	d.shrink()
 	return v
 }
 
@@ -50,9 +68,8 @@ func (d *deque[T]) filter(keep func(*T) bool) {
 	for i := kept; i < d.n; i++ {
 		*d.at(i) = zero
 	}
-	if d.n = kept; kept == 0 {
-		d.buf, d.head = nil, 0
-	}
+	d.n = kept
+	d.shrink()
 }
 
 // search returns the first index for which past is true, or len. Past must be false up to some index and true from there.

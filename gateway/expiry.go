@@ -1,48 +1,51 @@
 package gateway
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
-// dueHeap orders topics by when something in them expires. An entry whose time is not its topic's due any more is stale.
-type dueHeap []dueEntry
+// dueHeap orders topics by when something in them expires. A topic is in it once at most.
+type dueHeap []*topicLog
 
-type dueEntry struct {
-	at    int64 // milliseconds since 1970
-	topic *topicLog
+func (d dueHeap) Len() int           { return len(d) }
+func (d dueHeap) Less(i, j int) bool { return d[i].due < d[j].due }
+
+func (d dueHeap) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].dueIndex, d[j].dueIndex = i+1, j+1
 }
 
-func (d *dueHeap) push(e dueEntry) {
-	*d = append(*d, e)
-	h := *d
-	for i := len(h) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if h[parent].at <= h[i].at {
-			return
-		}
-		h[parent], h[i] = h[i], h[parent]
-		i = parent
+// Push implements [heap.Interface].
+func (d *dueHeap) Push(t any) {
+	*d = append(*d, t.(*topicLog))
+	t.(*topicLog).dueIndex = len(*d)
+}
+
+// Pop implements [heap.Interface].
+func (d *dueHeap) Pop() any {
+	last := len(*d) - 1
+	t := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	t.dueIndex = 0
+	return t
+}
+
+// set has the topic come at a time.
+func (d *dueHeap) set(t *topicLog, at int64) {
+	t.due = at
+	if t.dueIndex == 0 {
+		heap.Push(d, t)
+	} else {
+		heap.Fix(d, t.dueIndex-1)
 	}
 }
 
-func (d *dueHeap) pop() dueEntry {
-	h := *d
-	top := h[0]
-	last := len(h) - 1
-	h[0], h[last] = h[last], dueEntry{}
-	h = h[:last]
-	*d = h
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= len(h) {
-			return top
-		}
-		if child+1 < len(h) && h[child+1].at < h[child].at {
-			child++
-		}
-		if h[i].at <= h[child].at {
-			return top
-		}
-		h[i], h[child] = h[child], h[i]
-		i = child
+// remove takes the topic out, if it is in.
+func (d *dueHeap) remove(t *topicLog) {
+	if t.dueIndex > 0 {
+		heap.Remove(d, t.dueIndex-1)
 	}
 }
 
@@ -57,19 +60,19 @@ func (h *history) schedule(t *topicLog) {
 		at = (*t.ring.at(0)).Time + t.keep.Age.Milliseconds()
 	}
 	if t.ttl {
-		if t.due == 0 { // only then is the newest message not the only one to look at
-			for i := range t.ring.len() {
-				if m := *t.ring.at(i); m.Expires != 0 {
-					at = min(at, m.Expires)
-				}
+		// What is entered already counts in all but the newest message.
+		from := 0
+		if t.dueIndex > 0 {
+			from = max(0, t.ring.len()-1)
+		}
+		for i := from; i < t.ring.len(); i++ {
+			if m := *t.ring.at(i); m.Expires != 0 {
+				at = min(at, m.Expires)
 			}
-		} else if p := t.newest; p != nil && p.message.Expires != 0 {
-			at = min(at, p.message.Expires)
 		}
 	}
-	if t.due == 0 || at < t.due {
-		t.due = at
-		h.due.push(dueEntry{at, t})
+	if t.dueIndex == 0 || at < t.due {
+		h.due.set(t, at)
 	}
 }
 
@@ -78,22 +81,17 @@ func (h *history) expire(now int64) (next int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for len(h.due) > 0 {
-		top := h.due[0]
-		if top.at != top.topic.due {
-			h.due.pop()
-			continue
+		t := h.due[0]
+		if t.due > now {
+			return t.due
 		}
-		if top.at > now {
-			return top.at
-		}
-		h.due.pop()
-		h.expireTopic(top.topic, now)
+		h.due.remove(t)
+		h.expireTopic(t, now)
 	}
 	return 0
 }
 
 func (h *history) expireTopic(t *topicLog, now int64) {
-	t.due = 0
 	age := t.keep.Age.Milliseconds()
 	for t.ring.len() > 0 && (*t.ring.at(0)).Time+age <= now {
 		h.drop(t, t.ring.pop(), GapExpired)
@@ -115,8 +113,7 @@ func (h *history) expireTopic(t *topicLog, now int64) {
 		return
 	}
 	if h.followed(t.name) {
-		t.due = now + idleCheck.Milliseconds()
-		h.due.push(dueEntry{t.due, t})
+		h.due.set(t, now+idleCheck.Milliseconds())
 		return
 	}
 	h.letGo(t, GapExpired)

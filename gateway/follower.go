@@ -39,22 +39,21 @@ type Follower struct {
 	raw      bool
 
 	// What follows is owned by the shard.
-	main     position    // what is followed live, or is catching up before it has been live
-	joins    []*position // what was added since and has not caught up yet
-	pend     pending     // the first message not yet written of a follower that keeps up
-	until    uint64      // seq of the last message it was marked for
-	rest     []byte      // the unwritten end of a unit
-	replies  [][]byte    // units to be written in front of messages
-	notices  []Notice    // gaps to be stated in front of messages
-	said     time.Duration
-	index    int // in shard.followers
-	wheel    wheelPlace
-	behind   bool // there may be more in the history past main.seq: read there, not along the links
-	announce bool // NoticeLive is due once main has caught up
-	blocked  bool // the peer is full: nothing is written until it is ready
-	queued   bool // it is in the run queue
-	holds    bool // rest is of a message, and pinned
-	ended    bool
+	main    position    // what is followed live, or is catching up before it has been live
+	joins   []*position // what was added since and has not caught up yet
+	pend    pending     // the first message not yet written of a follower that keeps up
+	until   uint64      // seq of the last message it was marked for
+	rest    []byte      // the unwritten end of a unit
+	replies [][]byte    // units to be written in front of messages
+	notices []Notice    // gaps to be stated in front of messages
+	said    time.Duration
+	index   int // in shard.followers
+	wheel   wheelPlace
+	behind  bool // there may be more in the history past main.seq: read there, not along the links
+	blocked bool // the peer is full: nothing is written until it is ready
+	queued  bool // it is in the run queue
+	holds   bool // rest is of a message, and pinned
+	ended   bool
 
 	reply replyRoom
 }
@@ -71,19 +70,23 @@ type replyRoom struct {
 // maxReplyBytes is how much may wait for a client that sends without reading: a handful of the largest answers.
 const maxReplyBytes = 64 << 10
 
+// maxPause bounds Ping and Wait, so that a time in the future is one.
+const maxPause = 365 * 24 * time.Hour
+
 // Follow makes a follower: its peer gets what comes after o.Start until it ends. It fails with [ErrClosed].
 func (g *Gateway) Follow(o FollowOptions) (*Follower, error) {
 	f := &Follower{
 		shard: g.shards[g.nextShard.Add(1)%uint64(len(g.shards))],
-		peer:  o.Peer, ping: o.Ping, wait: o.Wait, maxParts: o.MaxParts, maxBytes: o.MaxBytes, class: o.Class, live: o.Live, raw: o.Raw,
-		main: o.Start.position, notices: o.Start.notices, behind: true, announce: o.Live,
+		peer:  o.Peer, ping: min(o.Ping, maxPause), wait: min(o.Wait, maxPause), maxParts: o.MaxParts, maxBytes: o.MaxBytes, class: o.Class, live: o.Live, raw: o.Raw,
+		main: o.Start.position, notices: o.Start.notices, behind: true,
 	}
-	if f.maxParts == 0 {
+	if f.maxParts <= 0 {
 		f.maxParts = 64
 	}
-	if f.maxBytes == 0 {
+	if f.maxBytes <= 0 {
 		f.maxBytes = 64 << 10
 	}
+	f.announce(f.main.subs)
 	if len(o.Greeting) > 0 {
 		f.replies = [][]byte{o.Greeting}
 	}
@@ -93,6 +96,13 @@ func (g *Gateway) Follow(o FollowOptions) (*Follower, error) {
 		return nil, ErrClosed
 	}
 	return f, nil
+}
+
+// announce has NoticeLive said for subs once they have caught up, if the follower says it at all.
+func (f *Follower) announce(subs []*sub) {
+	for _, s := range subs {
+		s.announce = f.live
+	}
 }
 
 // Ready says that the peer has room again after a short Write.

@@ -32,6 +32,7 @@ func New(o Options) (*Gateway, error) {
 	o = o.withDefaults()
 	g := &Gateway{options: o, history: newHistory(o, o.Journal.Epoch()), stop: make(chan struct{})}
 	g.interest.exact = make(map[string]int)
+	g.counts.answered = make([]answerCounts, o.Classes)
 	g.past = idempotency{most: o.IdempotencyKeys, window: o.IdempotencyWindow, known: make(map[digest]*pastPublish)}
 	g.history.followed = g.interest.named
 	g.history.shed = func(f *Follower) { f.Close(ReasonSlow) }

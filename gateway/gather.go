@@ -33,7 +33,7 @@ func (s *shard) gather(f *Follower) (outcome, *gapError) {
 	if len(f.joins) > 0 && !now.more && !s.out.full(f) {
 		// What joins reads no further than the follower has come itself: in a topic that it follows already, a message that
 		// it has not had must not come before an older one.
-		joining, err := s.gatherHistory(f, f.joins[0], s.walked.Load())
+		joining, err := s.gatherHistory(f, f.joins[0], max(f.main.seq, s.walked.Load()))
 		// The follower itself keeps up, whatever becomes of what joins it.
 		joining.behind = false
 		joining.more = joining.more || len(f.joins) > 1
@@ -52,16 +52,19 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 	}()
 	r.max, r.maxBytes = f.maxParts-len(o.batch.Parts), f.maxBytes-o.batch.Bytes
 	more := s.gateway.history.read(p, r)
+	before := outcome{seq: p.seq} // holds if the next item cannot be told
 	for i := range r.items {
 		item := &r.items[i]
 		if item.Message != nil {
 			o.addMessage(f, p, item.Message)
+			before.seq = item.Message.Seq
 			continue
 		}
 		s.gateway.counts.gap(item.Notice.Reason)
 		if err := o.addNotice(f, p, item.Notice); err != nil {
-			return outcome{}, &gapError{err, item.Notice.Cursor}
+			return before, &gapError{err, item.Notice.Cursor}
 		}
+		before.seq = item.Notice.Cursor.Seq
 		if last := len(o.marks) - 1; item.told > 0 && last >= 0 {
 			o.marks[last].told = item.told
 		}
@@ -69,12 +72,13 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 	if more {
 		return outcome{seq: r.end, more: true, behind: true}, nil
 	}
-	if f.live && (p != &f.main || f.announce) {
-		for _, sub := range p.subs {
-			n := Notice{Kind: NoticeLive, Topic: sub.pattern.text, Cursor: Cursor{Epoch: s.gateway.history.log.epoch, Seq: r.end}}
-			if err := o.addNotice(f, p, n); err != nil {
-				return outcome{}, &gapError{err, n.Cursor}
-			}
+	for _, sub := range p.subs {
+		if !sub.announce {
+			continue
+		}
+		at := s.gateway.history.cursor(r.end)
+		if err := o.addLive(f, p, sub, at); err != nil {
+			return before, &gapError{err, at}
 		}
 	}
 	return outcome{seq: r.end, caught: p}, nil
@@ -136,7 +140,6 @@ func (o *outcome) apply(s *shard, f *Follower) {
 	switch {
 	case o.caught == &f.main:
 		f.main.caughtUp(o.seq)
-		f.announce = false
 	case o.caught != nil:
 		o.caught.caughtUp(o.seq)
 		f.joins[0] = nil

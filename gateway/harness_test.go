@@ -156,6 +156,20 @@ func text(lines []line) string {
 	return strings.Join(words, " ")
 }
 
+func draft(topic, data string) Draft { return Draft{Topic: topic, Data: []byte(data)} }
+
+// gate is a peer whose Write blocks while it is shut: it holds its shard still.
+type gate struct {
+	*linePeer
+	in, out chan struct{}
+}
+
+func (p *gate) Write(b *Batch) (int, error) {
+	p.in <- struct{}{}
+	<-p.out
+	return p.linePeer.Write(b)
+}
+
 func newGateway(t testing.TB, o Options) *Gateway {
 	t.Helper()
 	if o.Journal == nil {

@@ -8,7 +8,7 @@ import (
 	"tidings/gateway/journal"
 )
 
-// What a retained message and a topic cost beside their payload, for the budget: structs, ring and index slots, map entries.
+// What a retained message and a topic cost beside their texts, for the budget: structs, ring and index slots, map entries.
 const (
 	messageOverhead = 256
 	topicOverhead   = 512
@@ -34,7 +34,7 @@ type history struct {
 	tail     tailIndex
 	due      dueHeap
 	messages int
-	bytes    int64 // payloads, messageOverhead and topicOverhead of all that is retained
+	bytes    int64 // what all messages that are retained and all topics cost
 	floor    uint64
 	floorWhy GapReason // why the messages up to floor are lost
 	dropped  [len(GapReasons)]uint64
@@ -45,15 +45,16 @@ type history struct {
 
 // topicLog is one topic's state. It is guarded by history.mu.
 type topicLog struct {
-	name   string
-	keep   Retention
-	ring   deque[*Message] // what is retained, oldest first
-	bytes  int64           // of payload in ring
-	last   uint64          // newest seq of the topic, markers included
-	time   int64           // of last
-	newest *place          // of the message last, while it is retained or a marker
-	ttl    bool            // some message in ring has a time to live
-	due    int64           // when something of the topic expires: its entry in history.due; 0 for none
+	name     string
+	keep     Retention
+	ring     deque[*Message] // what is retained, oldest first
+	bytes    int64           // of payload in ring
+	last     uint64          // newest seq of the topic, markers included
+	time     int64           // of last
+	newest   *place          // of the message last, while it is retained or a marker
+	ttl      bool            // some message in ring has a time to live
+	due      int64           // when something of the topic expires
+	dueIndex int             // in history.due, plus 1; 0 for nowhere
 
 	// The highest seq that was lost for each reason, leaving conflation out: it is no loss.
 	expired, deleted, limited uint64
@@ -104,12 +105,13 @@ func (h *history) Apply(r *journal.Record) {
 			h.drop(t, t.ring.pop(), GapDeleted)
 		}
 		t.deleted = m.Seq
+		m.leave() // it is never in a ring: its encodings count only while they are pinned
 		h.tail.push(tailSlot{seq: m.Seq, topic: t})
 	} else {
 		t.ring.push(m)
 		t.bytes += int64(len(m.Data))
 		h.messages++
-		h.bytes += int64(len(m.Data)) + messageOverhead
+		h.bytes += m.size()
 		h.tail.push(tailSlot{seq: m.Seq, topic: t, message: m})
 		t.ttl = t.ttl || m.Expires != 0
 		for t.ring.len() > t.keep.Messages || t.bytes > t.keep.Bytes && t.ring.len() > 1 {
@@ -153,15 +155,16 @@ func (h *history) retention(topic string) Retention {
 // drop takes account of m, which has left t's ring. h.mu is held.
 func (h *history) drop(t *topicLog, m *Message, why GapReason) {
 	t.bytes -= int64(len(m.Data))
-	h.bytes -= int64(len(m.Data)) + messageOverhead
+	h.bytes -= m.size()
 	h.messages--
 	switch {
 	case why == GapExpired:
-		t.expired = m.Seq
+		t.expired = max(t.expired, m.Seq) // one in the middle may have gone before for its TTL
 	case why == GapDeleted:
 		t.deleted = m.Seq
 	case t.conflates() && m.Seq != t.last:
-		// The newer one says all that this one said.
+		// The newer one says all that this one said: nothing is lost.
+		why = ""
 	default:
 		t.limited = m.Seq
 	}
@@ -215,7 +218,7 @@ func (h *history) letGo(t *topicLog, why GapReason) {
 	if t.last > h.floor {
 		h.floor, h.floorWhy = t.last, why
 	}
-	t.due = 0
+	h.due.remove(t)
 }
 
 // lost returns the gap between base, up to which a follower has the topic's messages, and to, the last one that is

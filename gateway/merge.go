@@ -2,22 +2,26 @@ package gateway
 
 // mergeEntry is one topic's next item in a merge of rings.
 type mergeEntry struct {
-	key   uint64 // seq of the message, or the first seq of the hole in front of it
+	key   uint64 // seq of the message, or the first seq of the hole in front of it: several topics may have the same
 	topic *topicLog
 	index int    // in the topic's ring; its length for what is behind the last message
 	base  uint64 // what the follower has of the topic
 	hole  bool   // the messages between base and the one at index are lost
 }
 
-// mergeHeap is a binary heap by key.
+// mergeHeap is a binary heap by key, and by name where that is the same: what is read does not hang on chance.
 type mergeHeap []mergeEntry
+
+func (m mergeHeap) less(i, j int) bool {
+	return m[i].key < m[j].key || m[i].key == m[j].key && m[i].topic.name < m[j].topic.name
+}
 
 func (m *mergeHeap) push(e mergeEntry) {
 	*m = append(*m, e)
 	h := *m
 	for i := len(h) - 1; i > 0; {
 		parent := (i - 1) / 2
-		if h[parent].key <= h[i].key {
+		if !h.less(i, parent) {
 			return
 		}
 		h[parent], h[i] = h[i], h[parent]
@@ -32,10 +36,10 @@ func (m mergeHeap) down() {
 		if child >= len(m) {
 			return
 		}
-		if child+1 < len(m) && m[child+1].key < m[child].key {
+		if child+1 < len(m) && m.less(child+1, child) {
 			child++
 		}
-		if m[i].key <= m[child].key {
+		if !m.less(child, i) {
 			return
 		}
 		m[i], m[child] = m[child], m[i]
@@ -99,7 +103,7 @@ func (h *history) collectTopics(p *position, r *reading, most int) bool {
 			if looked++; looked > most {
 				return false
 			}
-			if t.last > p.seq && !p.followsBefore(i, t.name) {
+			if t != nil && t.last > p.seq && !p.followsBefore(i, t.name) {
 				base, _ := p.base(t.name)
 				r.enter(t, base)
 			}

@@ -47,6 +47,11 @@ type Message struct {
 // Cursor returns the position just after the message.
 func (m *Message) Cursor() Cursor { return Cursor{Epoch: m.log.epoch, Seq: m.Seq} }
 
+// size is what the message costs while it is retained.
+func (m *Message) size() int64 {
+	return int64(len(m.Topic)+len(m.Type)+len(m.Event)+len(m.Key)+len(m.Data)) + messageOverhead
+}
+
 // NewMessage returns the message that a record makes in a log of the given epoch, behind the message prev of its topic. The
 // gateway makes its own; this one is for trying formats on.
 func NewMessage(epoch string, prev uint64, r *journal.Record) *Message {
@@ -61,8 +66,8 @@ func newMessage(r *journal.Record, log *logState) *Message {
 		Body: classify(r.Type, r.Data), Deleted: r.Kind == journal.Deletion, log: log,
 	}
 	if r.TTL > 0 {
-		// A fraction of a millisecond still lives for one.
-		m.Expires = r.Time + int64((r.TTL+time.Millisecond-1)/time.Millisecond)
+		// A begun millisecond counts whole.
+		m.Expires = r.Time + int64((r.TTL-1)/time.Millisecond) + 1
 	}
 	return m
 }

@@ -38,16 +38,20 @@ func (n *nameTree) remove(name string) (empty bool) {
 	return n.topic == nil && len(n.children) == 0
 }
 
-// visit calls fn with the topics that the pattern matches until fn returns false; it returns false then.
+// visit calls fn for every branch that it looks at: with the topic there if the pattern matches it, else with nil, so
+// that the work can be counted. It breaks off and returns false when fn does.
 func (n *nameTree) visit(pattern string, more bool, fn func(*topicLog) bool) bool {
 	if !more {
-		return n.topic == nil || fn(n.topic)
+		return fn(n.topic)
 	}
 	segment, rest, more := strings.Cut(pattern, "/")
 	switch segment {
 	case "**":
 		return n.all(fn)
 	case "*":
+		if !fn(nil) {
+			return false
+		}
 		for _, child := range n.children {
 			if !child.visit(rest, more, fn) {
 				return false
@@ -56,11 +60,11 @@ func (n *nameTree) visit(pattern string, more bool, fn func(*topicLog) bool) boo
 		return true
 	}
 	child := n.children[segment]
-	return child == nil || child.visit(rest, more, fn)
+	return fn(nil) && (child == nil || child.visit(rest, more, fn))
 }
 
 func (n *nameTree) all(fn func(*topicLog) bool) bool {
-	if n.topic != nil && !fn(n.topic) {
+	if !fn(n.topic) {
 		return false
 	}
 	for _, child := range n.children {

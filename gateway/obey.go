@@ -45,6 +45,7 @@ func (s *shard) obeyOne(f *Follower, c *command) {
 		unit := c.at(start.Cursor())
 		f.reply.add(len(unit))
 		s.reply(f, unit)
+		f.announce(start.position.subs)
 		f.joins = append(f.joins, &start.position)
 		s.tell(f, start.notices)
 	case opRemove:
@@ -93,7 +94,11 @@ func (s *shard) joined(f *Follower, p *position) {
 	fresh := slices.DeleteFunc(p.subs, func(added *sub) bool {
 		added.known = p.seq
 		// What was asked for twice is followed once: the client drops what it has.
-		return slices.ContainsFunc(f.main.subs, func(have *sub) bool { return have.pattern == added.pattern })
+		if slices.ContainsFunc(f.main.subs, func(have *sub) bool { return have.pattern == added.pattern }) {
+			f.forget()
+			return true
+		}
+		return false
 	})
 	s.listen(f, fresh)
 	if len(f.main.subs) == 0 {
@@ -130,15 +135,20 @@ func (s *shard) remove(f *Follower, patterns []Pattern) {
 			return false
 		}
 		s.deafen(sub)
-		f.reply.mu.Lock()
-		f.reply.follows--
-		f.reply.mu.Unlock()
+		f.forget()
 		return true
 	}
 	f.main.subs = slices.DeleteFunc(f.main.subs, gone)
 	for _, p := range f.joins {
 		p.subs = slices.DeleteFunc(p.subs, gone)
 	}
+}
+
+// forget makes room for another topic or pattern.
+func (f *Follower) forget() {
+	f.reply.mu.Lock()
+	defer f.reply.mu.Unlock()
+	f.reply.follows--
 }
 
 // deafen takes a sub out of its audience, if it is in one.

@@ -15,9 +15,11 @@ type mark struct {
 	seq      uint64
 	told     uint64    // what becomes of position.told, if it rises
 	gap      Notice    // what was stated, if kind is markGap
+	sub      *sub      // what has caught up, if kind is markLive
 	message  *Message  // nil for a notice
 	encoding *encoding // of message
 	kind     markKind
+	live     bool // message came along the links, not from the history
 }
 
 type markKind uint8
@@ -27,6 +29,7 @@ const (
 	markReply
 	markNotice
 	markGap
+	markLive
 	markMessage
 )
 
@@ -51,7 +54,7 @@ func (o *outlet) addMessage(f *Follower, p *position, m *Message) {
 		o.pass(p, m.Seq)
 		return
 	}
-	o.add(e.bytes, mark{position: p, seq: m.Seq, message: m, encoding: e, kind: markMessage})
+	o.add(e.bytes, mark{position: p, seq: m.Seq, message: m, encoding: e, kind: markMessage, live: p == &f.main && !f.behind})
 }
 
 // addNotice adds n, or fails if the peer cannot be told.
@@ -72,6 +75,20 @@ func (o *outlet) addNotice(f *Follower, p *position, n Notice) error {
 		o.add(part, m)
 	} else {
 		o.pass(p, n.Cursor.Seq)
+	}
+	return nil
+}
+
+// addLive adds that a sub of p has caught up at a cursor.
+func (o *outlet) addLive(f *Follower, p *position, s *sub, at Cursor) error {
+	next := len(o.marks)
+	if err := o.addNotice(f, p, Notice{Kind: NoticeLive, Topic: s.pattern.text, Cursor: at}); err != nil {
+		return err
+	}
+	if next < len(o.marks) {
+		o.marks[next].kind, o.marks[next].sub = markLive, s
+	} else {
+		s.announce = false // the peer has no way to say it
 	}
 	return nil
 }
@@ -182,8 +199,12 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 		}
 		switch m.kind {
 		case markRest:
-			s.release(f)
-			f.rest = nil
+			if n >= len(part) {
+				s.release(f)
+				f.rest = nil
+			}
+		case markLive:
+			m.sub.announce = false
 		case markReply:
 			f.replies[0] = nil
 			f.replies = f.replies[1:]
@@ -192,7 +213,9 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 			m.position.stated(m.gap.Topic, m.gap.To)
 		case markMessage:
 			counts.messages++
-			counts.latency.add(s.now - m.message.arrived)
+			if m.live {
+				counts.latency.add(s.now - m.message.arrived)
+			}
 		}
 		if n >= len(part) {
 			n -= len(part)
@@ -214,7 +237,7 @@ func (s *shard) keepRest(f *Follower, rest []byte, m *mark) {
 	case markMessage:
 		s.gateway.history.log.pinned.hold(f, m.seq, m.encoding)
 		f.holds = true
-	case markNotice, markGap:
+	case markNotice, markGap, markLive:
 		rest = append([]byte(nil), rest...)
 	}
 	f.rest = rest

@@ -18,6 +18,7 @@ type sub struct {
 	// starts holds the topics that begin elsewhere; nil once the follower has caught up.
 	starts map[string]uint64
 
+	announce bool      // NoticeLive is due once the sub has caught up; owned by the shard
 	slot     int       // index in audience; owned by the shard
 	audience *audience // owned by the shard
 }

@@ -38,8 +38,8 @@ func (p *progress) next() <-chan struct{} {
 // awaitWalk holds a publish back while a shard has not walked the oldest half of what retention would drop for it: then
 // no message leaves the history before every follower that keeps up was marked for it. Sockets that are full never
 // hold a publisher back.
-func (g *Gateway) awaitWalk(ctx context.Context, topic string) error {
-	need := g.history.mustBeWalked(topic)
+func (g *Gateway) awaitWalk(ctx context.Context, topic string, size int) error {
+	need := g.history.mustBeWalked(topic, int64(size))
 	if g.walked(need) {
 		return nil
 	}
@@ -56,6 +56,8 @@ func (g *Gateway) awaitWalk(ctx context.Context, topic string) error {
 		case <-moved:
 		case <-over.C:
 			return ErrBusy
+		case <-g.stop:
+			return ErrClosed
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -72,15 +74,17 @@ func (g *Gateway) walked(seq uint64) bool {
 	return true
 }
 
-// mustBeWalked returns the seq up to which all shards must have walked before another message of the topic is appended.
-func (h *history) mustBeWalked(topic string) (seq uint64) {
+// mustBeWalked returns the seq up to which all shards must have walked before another message of the topic with
+// size bytes of payload is appended.
+func (h *history) mustBeWalked(topic string, size int64) (seq uint64) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	// A conflating topic means to skip.
-	if t := h.topics[topic]; t != nil && !t.conflates() && (t.ring.len() >= t.keep.Messages || t.bytes >= t.keep.Bytes) {
+	if t := h.topics[topic]; t != nil && !t.conflates() && t.ring.len() > 0 &&
+		(t.ring.len() >= t.keep.Messages || t.bytes+size > t.keep.Bytes) {
 		seq = (*t.ring.at((t.ring.len() - 1) / 2)).Seq
 	}
-	if h.used() >= h.limit && h.tail.slots.len() > 0 {
+	if h.used()+size+messageOverhead > h.limit && h.tail.slots.len() > 0 {
 		seq = max(seq, h.tail.slots.at((h.tail.slots.len()-1)/2).seq)
 	}
 	return seq

@@ -105,7 +105,7 @@ func (g *Gateway) append(ctx context.Context, d *Draft, kind journal.Kind) (Rece
 		c.Last = &d.IfLast.Seq
 	}
 	c.Empty = d.IfEmpty
-	if err := g.awaitWalk(ctx, d.Topic); err != nil {
+	if err := g.awaitWalk(ctx, d.Topic, len(d.Data)); err != nil {
 		return Receipt{}, err
 	}
 	r := &journal.Record{Kind: kind, Topic: d.Topic, Type: d.Type, Event: d.Event, Key: d.Key, Data: d.Data, TTL: d.TTL}

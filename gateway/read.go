@@ -19,10 +19,9 @@ type Page struct {
 }
 
 // Read answers a poll: what comes after s, at most limit messages of about maxBytes of payload, and the gaps
-// between them, at once. A gap is never
-// parted from the message behind it, so that it may be a few items more.
+// between them, at once. It reads one message at least. Gaps come on top, and none is parted from the message behind it.
 func (g *Gateway) Read(s *Start, limit, maxBytes int) Page {
-	r := reading{max: limit, maxBytes: maxBytes, to: journal.MaxSeq}
+	r := reading{max: max(1, limit), maxBytes: max(1, maxBytes), to: journal.MaxSeq}
 	for _, n := range s.notices {
 		r.items = append(r.items, Item{Notice: n})
 	}

@@ -68,6 +68,9 @@ func (h *history) resume(f Follow, out *Start) (known, first uint64) {
 func (h *history) startEach(s *sub, since Since) (first uint64) {
 	first = h.head.Load()
 	h.visit(s.pattern, func(t *topicLog) bool {
+		if t == nil {
+			return true
+		}
 		i := t.begin(since)
 		if i == t.ring.len() {
 			return true
@@ -106,7 +109,7 @@ func (t *topicLog) begin(since Since) int {
 	return t.ring.len()
 }
 
-// visit calls fn with the topics of a pattern until it returns false. h.mu is held.
+// visit calls fn with the topics of a pattern, and with nil for other work, until it returns false. h.mu is held.
 func (h *history) visit(p Pattern, fn func(*topicLog) bool) bool {
 	if p.Exact() {
 		t := h.topics[p.text]
@@ -141,7 +144,12 @@ func (h *history) newestOf(follows []Follow) uint64 {
 	}
 	var newest uint64
 	for _, f := range follows {
-		h.visit(f.Pattern, func(t *topicLog) bool { newest = max(newest, t.last); return true })
+		h.visit(f.Pattern, func(t *topicLog) bool {
+			if t != nil {
+				newest = max(newest, t.last)
+			}
+			return true
+		})
 	}
 	return newest
 }

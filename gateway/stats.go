@@ -28,11 +28,12 @@ type ClassStats struct {
 	Closed    map[Reason]uint64
 	Messages  uint64 // delivered: handed to the peer's connection
 	Bytes     uint64 // delivered, as written (framing included)
-	Writes    uint64 // calls of Peer.Write that took something
+	Writes    uint64 // calls of Peer.Write that took something, and polls' answers
 	Latency   Histogram
 }
 
-// Histogram counts the times from a message's append to its write.
+// Histogram counts the times from a message's append to its write, for followers that keep up: what is read from the
+// history later says how long a client was away, not how fast the gateway is.
 type Histogram struct {
 	Counts [len(LatencyBounds) + 1]uint64 // by the first bound that is not exceeded; the last is over all bounds
 	Sum    time.Duration
@@ -64,6 +65,9 @@ func (g *Gateway) Stats() Stats {
 	g.history.stats(&out)
 	for i := range out.Classes {
 		out.Classes[i].Closed = make(map[Reason]uint64, len(Reasons))
+		out.Classes[i].Messages = c.answered[i].messages.Load()
+		out.Classes[i].Bytes = c.answered[i].bytes.Load()
+		out.Classes[i].Writes = c.answered[i].writes.Load()
 	}
 	walked := out.Head
 	for _, s := range g.shards {

@@ -44,8 +44,11 @@ const (
 	InQuorum Durability = "quorum" // held by a majority of nodes
 )
 
-// Covers reports whether d promises at least what want asks for. The empty want asks for nothing.
-func (d Durability) Covers(want Durability) bool { return d.rank() >= want.rank() }
+// Covers reports whether d promises at least what want asks for. The empty want asks for nothing; one that is not known
+// asks for more than there is.
+func (d Durability) Covers(want Durability) bool {
+	return want == "" || want.rank() > 0 && d.rank() >= want.rank()
+}
 
 func (d Durability) rank() int {
 	switch d {

@@ -65,8 +65,10 @@ func (poll) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) 
 	answer := wire.Poll{
 		Cursor: page.Cursor, Items: make([][]byte, 0, len(page.Items)), More: page.More, PollMS: f.PollMS, Offer: f.Offer,
 	}
+	messages := 0
 	for _, item := range page.Items {
 		if item.Message != nil {
+			messages++
 			answer.Items = append(answer.Items, item.Message.Encoded(wire.Envelope))
 		} else {
 			answer.Items = append(answer.Items, wire.AppendNotice(nil, item.Notice))
@@ -77,6 +79,7 @@ func (poll) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) 
 	for _, part := range parts {
 		_, _ = w.Write(part) // a client that has left needs no more
 	}
+	f.Gateway.Delivered(uint8(transport.Poll), messages, size)
 	return nil
 }
 
