@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+)
+
+func TestFollowingAgainTakesNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{FollowTopics: 2})
+		p := newLinePeer()
+		f := follow(t, g, p, "now", "a")
+		for range 5 {
+			if err := f.Add(follows(t, g, "now", "a"), func(Cursor) []byte { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+	})
+}
+
+// The follower reads to the end of the history at once, the shard walks the log in slices.
+func TestWhatJoinsAFollowerAheadOfTheWalkLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{Shards: 1})
+		still := &gate{newLinePeer(), make(chan struct{}), make(chan struct{})}
+		start, _ := g.Start(follows(t, g, "now", "gate"))
+		if _, err := g.Follow(FollowOptions{Start: start, Peer: still}); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, g, "gate", "x")
+		<-still.in
+		for i := range 2 * walkSlice {
+			publish(t, g, "a", fmt.Sprint(i))
+		}
+		p := newLinePeer()
+		start, _ = g.Start(follows(t, g, "all", "a"))
+		f, err := g.Follow(FollowOptions{Start: start, Peer: p, MaxParts: 1000, MaxBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Add(follows(t, g, "@1", "b"), func(Cursor) []byte { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, g, "b", "wanted")
+		publish(t, g, "a", "last")
+		still.out <- struct{}{}
+		synctest.Wait()
+		found := false
+		for _, l := range p.lines(t) {
+			found = found || l.Data == "wanted"
+		}
+		if !found {
+			t.Error("lost")
+		}
+	})
+}
