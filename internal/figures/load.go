@@ -148,6 +148,7 @@ func (l *load) poll(c net.Conn) {
 			return
 		}
 		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
 		if err != nil || answer.StatusCode != http.StatusOK {
 			l.failed.Add(1)
 			return

@@ -76,6 +76,9 @@ func measure(program, transport string, idle, followers, rate, seconds int) (str
 	if err != nil {
 		return "", err
 	}
+	if n := l.failed.Load(); n > 0 {
+		return "", fmt.Errorf("%d polls failed", n)
+	}
 	got := l.received.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
