@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs and does not find, on Debian and its kin:
-# a C compiler for -race, Node 20 or later, Chromium and Firefox. Where all are there it does nothing.
+# a C compiler for -race, curl and jq for the documentation's commands, Node 20 or later, Chromium and Firefox. Where all are there it does nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,8 @@ need() { # command package…
     missing="$missing $*"
 }
 need gcc gcc libc6-dev
+need curl curl
+need jq jq
 need node nodejs
 need npm npm
 need chromium chromium
