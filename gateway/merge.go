@@ -160,8 +160,7 @@ func (h *history) merge(r *reading, alone bool) (more bool) {
 		if e.hole {
 			h.stateHole(r, e, alone)
 			if e.index < t.ring.len() && (*t.ring.at(e.index)).Seq <= r.to {
-				m := *t.ring.at(e.index)
-				*e = mergeEntry{key: m.Seq, topic: t, index: e.index, base: m.Prev}
+				e.key, e.hole = (*t.ring.at(e.index)).Seq, false
 				r.heap.down()
 			} else {
 				r.heap.pop()
