@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"gateway": startGateway, "code": exitsWith, "scrape": scrape},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"gateway": startGateway, "code": exitsWith, "scrape": scrape, "await": await},
 	})
 }
 
@@ -108,20 +109,33 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scrape holds what /metrics shows against the documented table: scrape moved name… checks that they are above 0.
-func scrape(ts *testscript.TestScript, neg bool, args []string) {
+// await waits until a metric is above 0, for as long as the test may run: await name.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	moved := regexp.MustCompile(`(?m)^` + args[0] + ` [1-9]`)
+	for body := ""; !moved.MatchString(body); body = fetchMetrics(ts) {
+		runtime.Gosched()
+	}
+}
+
+func fetchMetrics(ts *testscript.TestScript) string {
 	resp, err := http.Get(ts.Getenv("URL") + "/metrics")
 	ts.Check(err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	ts.Check(err)
+	return string(body)
+}
+
+// scrape holds what /metrics shows against the documented table: scrape moved name… checks that they are above 0.
+func scrape(ts *testscript.TestScript, neg bool, args []string) {
+	body := fetchMetrics(ts)
 	for _, m := range regexp.MustCompile("(?m)^\\| `(tidings_[a-z_]+)`").FindAllStringSubmatch(metrics.Page(), -1) {
-		if !strings.Contains(string(body), "\n# TYPE "+m[1]+" ") {
+		if !strings.Contains(body, "\n# TYPE "+m[1]+" ") {
 			ts.Fatalf("%s is documented and not shown", m[1])
 		}
 	}
 	for _, name := range args {
-		if moved := regexp.MustCompile(`(?m)^` + name + ` [1-9]`).Match(body); moved == neg {
+		if moved := regexp.MustCompile(`(?m)^` + name + ` [1-9]`).MatchString(body); moved == neg {
 			ts.Fatalf("%s: moved is %v in\n%s", name, moved, body)
 		}
 	}
