@@ -1,10 +1,10 @@
-// The pages that the documentation shows, as they stand there, on a web server of their reader's.
+// The pages that the documentation shows, as they stand there: on a web server of their reader's, and as files.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { browsers, launch } from "./browser.mjs";
-import { Gateway } from "./gateway.mjs";
+import { Gateway, out } from "./gateway.mjs";
 import { serve } from "./pages.mjs";
 
 const shown = await Promise.all(
@@ -14,11 +14,37 @@ const shown = await Promise.all(
   }),
 );
 
+/** What the gateway's command line has to say for pages that are opened as files. */
+const forFiles = (await readFile(new URL("../../README.md", import.meta.url), "utf8")).match(/`tidings serve (--origins [^`]+)`/)[1];
+
 /** The topic that a page follows; what stands for any segment is filled in. */
 function followed(html) {
   const topic = html.match(/\/topics\/([^?"]+)/) ?? html.match(/\.follow\("([^"]+)"/);
   assert.ok(topic, `no topic is followed in\n${html}`);
   return topic[1].replace("**", "some/where").replace("*", "somewhere");
+}
+
+/** A page as it has to be for the test's gateway. It names no other. */
+function at(gateway, html) {
+  for (const [, host] of html.matchAll(/\w+:\/\/([^/"']+)/g)) assert.equal(host, "localhost:8080");
+  return html.replaceAll("localhost:8080", new URL(gateway.url).host);
+}
+
+let published = 0;
+
+/** Opens a page, which has to show what was published before and what is published then. */
+async function shows(browser, url, gateway, topic) {
+  const next = async () => {
+    const text = `message ${++published}.`;
+    await gateway.publish(topic, text);
+    return text;
+  };
+  const before = await next();
+  const page = await browser.open(url);
+  await page.until((text) => document.body.innerText.includes(text), before);
+  await page.until((text) => document.body.innerText.includes(text), await next());
+  assert.deepEqual(await page.errors(), []);
+  await page.close();
 }
 
 test("the documentation shows pages", () => {
@@ -41,22 +67,27 @@ for (const name of browsers) {
 
     for (const { what, html } of shown.flat()) {
       test(`${what} shows what is published, before and after it was opened`, async () => {
-        for (const [, host] of html.matchAll(/\w+:\/\/([^/"']+)/g)) assert.equal(host, "localhost:8080");
-        const here = html.replaceAll("localhost:8080", new URL(gateway.url).host);
-        const topic = followed(html);
-        const pages = await serve({ "/": here });
+        const pages = await serve({ "/": at(gateway, html) });
         try {
-          await gateway.publish(topic, `published before ${what}`);
-          const page = await browser.open(pages.url);
-          await page.until((text) => document.body.innerText.includes(text), `published before ${what}`);
-          await gateway.publish(topic, `published after ${what}`);
-          await page.until((text) => document.body.innerText.includes(text), `published after ${what}`);
-          assert.deepEqual(await page.errors(), []);
-          await page.close();
+          await shows(browser, pages.url, gateway, followed(html));
         } finally {
           await pages.close();
         }
       });
     }
+
+    test("pages opened as files show it where the gateway lets them in", async () => {
+      const open = await Gateway.start(...forFiles.split(" "));
+      try {
+        await mkdir(out, { recursive: true });
+        for (const [i, { html }] of shown.flat().entries()) {
+          const file = new URL(`page-${i}.html`, `file://${out}`);
+          await writeFile(file, at(open, html));
+          await shows(browser, file.href, open, followed(html));
+        }
+      } finally {
+        await open.stop();
+      }
+    });
   });
 }
