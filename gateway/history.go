@@ -187,14 +187,17 @@ func (h *history) count(why GapReason) {
 // used returns what counts against the budget. h.mu is held.
 func (h *history) used() int64 { return h.bytes + h.log.encoded.Load() + h.log.pinned.size() }
 
-// shrink keeps the whole history within its budget: oldest first, messages and then topics. Where followers that have
-// stopped reading pin what left the history already, the one that pins the oldest goes too. h.mu is held.
+// shrink keeps the whole history within its budget, oldest first: followers that have stopped reading and pin what left the
+// history already, then messages and topics. h.mu is held.
 func (h *history) shrink() {
-	if h.used() <= h.limit {
-		return
-	}
-	if f := h.log.pinned.oldest(); f != nil {
-		h.shed(f)
+	for h.used() > h.limit {
+		slow := h.log.pinned.takeOldest()
+		if len(slow) == 0 {
+			break
+		}
+		for _, f := range slow {
+			h.shed(f)
+		}
 	}
 	for h.used() > h.limit {
 		slot := h.tail.oldest()

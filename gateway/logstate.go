@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,10 +52,13 @@ func (p *pins) hold(f *Follower, seq uint64, e *encoding) {
 func (p *pins) release(f *Follower) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	held, ok := p.holders[f]
-	if !ok {
-		return
+	if held, ok := p.holders[f]; ok {
+		p.drop(f, held)
 	}
+}
+
+// drop is release with mu held.
+func (p *pins) drop(f *Follower, held heldPart) {
 	delete(p.holders, f)
 	if held.enc.pins--; held.enc.pins == 0 && held.enc.gone {
 		p.bytes -= int64(len(held.enc.bytes))
@@ -78,16 +82,26 @@ func (p *pins) size() int64 {
 	return p.bytes
 }
 
-// oldest returns the follower that holds the oldest part that is gone from the history, or nil.
-func (p *pins) oldest() *Follower {
+// takeOldest lets go the oldest message that is gone from the history and returns the followers that hold a part of it:
+// they must be closed. It returns none if nothing is held that is gone.
+func (p *pins) takeOldest() (found []*Follower) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var found *Follower
-	var seq uint64
+	if p.bytes == 0 {
+		return nil
+	}
+	oldest := uint64(math.MaxUint64)
 	for f, held := range p.holders {
-		if held.enc.gone && (found == nil || held.seq < seq) {
-			found, seq = f, held.seq
+		if !held.enc.gone || held.seq > oldest {
+			continue
 		}
+		if held.seq < oldest {
+			oldest, found = held.seq, found[:0]
+		}
+		found = append(found, f)
+	}
+	for _, f := range found {
+		p.drop(f, p.holders[f])
 	}
 	return found
 }

@@ -87,3 +87,42 @@ func TestAMessageKeepsNoneThatExpiredBehindIt(t *testing.T) {
 	}
 	runtime.KeepAlive(g)
 }
+
+// A slow reader costs its position and at most one shared message, however much is published past it.
+func TestStalledFollowersCostAPositionEach(t *testing.T) {
+	t.Parallel()
+	followers, messages, retained := 1000, 100_000, 100
+	if testing.Short() {
+		followers, messages = 100, 10_000
+	}
+	g := newGateway(t, Options{Default: Retention{Messages: retained}, HistoryBytes: 1 << 20})
+	all := make([]*Follower, followers)
+	for i := range all {
+		p := newLinePeer()
+		p.setRoom(i % 120 * 10) // some in the middle of a message, some between two
+		all[i] = follow(t, g, p, "now", []string{"a", "*", "**"}[i%3])
+	}
+	live, applied := countLive(g.history)
+	for i := range messages {
+		publish(t, g, "a", fmt.Sprint(i))
+		applied()
+	}
+	settle(t, g)
+	if n := collect(live, int64(retained+10)); n > int64(retained+10) {
+		t.Errorf("%d messages are kept, though %d are retained", n, retained)
+	}
+	if s, err := g.Stats(), recount(g); err != nil || s.HistoryBytes > s.HistoryLimit {
+		t.Errorf("%d bytes of %d (%v)", s.HistoryBytes, s.HistoryLimit, err)
+	}
+	for _, f := range all {
+		if f.pend.place != nil || len(f.replies) > 1 || len(f.main.holes) > 1 || len(f.rest) > 200 {
+			t.Fatalf("a stalled follower keeps more than its position: %+v", f)
+		}
+	}
+	for _, s := range g.shards {
+		if n := s.small.len() + s.large.len() + len(s.inbox); n > 0 || cap(s.inbox) > 10*followers {
+			t.Errorf("%d entries wait, with room for %d commands", n, cap(s.inbox))
+		}
+	}
+	runtime.KeepAlive(g)
+}

@@ -98,7 +98,7 @@ func (o *outlet) pass(p *position, seq uint64) {
 	if last := len(o.marks) - 1; last >= 0 && o.marks[last].position == p {
 		o.marks[last].seq = seq
 	} else if last < 0 {
-		p.seq = max(p.seq, seq)
+		p.advance(seq)
 	}
 }
 
@@ -194,7 +194,7 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 			return false
 		}
 		if m.position != nil {
-			m.position.seq = max(m.position.seq, m.seq)
+			m.position.advance(m.seq)
 			m.position.told = max(m.position.told, m.told)
 		}
 		switch m.kind {

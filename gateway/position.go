@@ -5,8 +5,9 @@ type position struct {
 	subs []*sub
 	seq  uint64
 	told uint64 // the floor up to which gaps of topics that were let go have been stated
-	// holes holds up to where gaps were stated that end past seq; nil once the follower has caught up.
-	holes map[string]uint64
+	// holes holds up to where gaps were stated that end past seq, and holesEnd the furthest of them; nil once all are passed.
+	holes    map[string]uint64
+	holesEnd uint64
 }
 
 // sub is one followed topic or pattern. For a pattern that was followed from something else than a cursor, each topic
@@ -52,12 +53,20 @@ func (p *position) stated(topic string, to uint64) {
 		p.holes = make(map[string]uint64)
 	}
 	p.holes[topic] = max(p.holes[topic], to)
+	p.holesEnd = max(p.holesEnd, to)
+}
+
+// advance moves the position up to seq.
+func (p *position) advance(seq uint64) {
+	p.seq = max(p.seq, seq)
+	if p.seq >= p.holesEnd {
+		p.holes = nil
+	}
 }
 
 // caughtUp says that everything up to seq was read: nothing has a beginning of its own any more.
 func (p *position) caughtUp(seq uint64) {
-	p.seq = seq
-	p.holes = nil
+	p.advance(seq)
 	for _, s := range p.subs {
 		s.starts = nil
 	}
