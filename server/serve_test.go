@@ -260,3 +260,23 @@ func TestGatewayOfTheCaller(t *testing.T) {
 		t.Errorf("it was closed: %v", err)
 	}
 }
+
+// TestStopWithUnusedConnection holds that a connection which has sent nothing, as browsers keep ready, does not use up the
+// time of a stop.
+func TestStopWithUnusedConnection(t *testing.T) {
+	s, stop := serve(t, Options{DrainTimeout: 4 * time.Second}) // less than what net/http waits for such a connection
+	unused, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unused.Close()
+	// Connections are accepted in order: when this one is answered, the server knows the other.
+	if resp := s.open("GET", "/livez", nil); resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	} else {
+		resp.Body.Close()
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

@@ -96,12 +96,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("server: %s can be reached by others, and everybody could publish: set a publish key, "+
 			"listen on 127.0.0.1, or say that it is to be insecure", ln.Addr())
 	}
+	var unused fresh
 	// Streams end when they end: there is no WriteTimeout. A slow body is bounded where it is read.
 	web := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headBytes,
+		ConnState:         unused.observe,
 		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.WithoutCancel(ctx), loopbackKey{}, loopback)
@@ -122,6 +124,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	// Shutdown closes the listener first, so that who is told to come back does not come back to us.
 	done := make(chan error, 1)
 	go func() { done <- web.Shutdown(stop) }()
+	defer time.AfterFunc(freshGrace, unused.close).Stop()
 	if err := errors.Join(s.Drain(stop), <-done); err != nil {
 		_ = web.Close() // what is left has had its time
 		return fmt.Errorf("server: stopped with requests in flight: %w", err)
