@@ -38,7 +38,7 @@ function insert(item) {
   items.splice(rows).forEach((other) => other.element.remove());
   while (list.children.length > rows) list.lastElementChild.remove();
   while (list.children.length < rows) list.append(placeholder(list.children.length));
-  items.forEach((other, row) => other.element.style.setProperty("--row", row)); // rows are moved, not laid out anew
+  for (let row = 0; row < rows; row++) list.children[row].style.setProperty("--row", row); // moved, not laid out anew
   if (Date.now() - item.time < 10_000) item.element.classList.add("fresh");
   empty.hidden = true;
 }

@@ -31,6 +31,10 @@ for (const name of browsers) {
           await gateway.publish("weather/paris", said, { type: "application/x-www-form-urlencoded" });
           await page.until((said) => document.body.innerText.includes(said), said);
           await page.screenshot(`${out}board-${name}-${screen}-${scheme}.png`);
+          await gateway.publish("news/paper", `A headline on a ${screen}`);
+          await page.until((said) => document.getElementById("items").innerText.includes(said), `A headline on a ${screen}`);
+          const rows = await page.evaluate(() => [...document.getElementById("items").children].map((row) => row.style.getPropertyValue("--row")));
+          assert.deepEqual(rows, rows.map((_, i) => String(i)), "two rows of the news are in one place");
           assert.deepEqual(await page.errors(), []);
           const { scroll, inner } = await page.evaluate(() => ({
             scroll: document.documentElement.scrollWidth,
