@@ -27,6 +27,7 @@ type follow struct {
 	begun   bool   // base is known
 	base    uint64 // cover of topics without a message
 	live    bool   // it has caught up on this connection
+	told    bool   // that a poll has caught up was told on this connection; a stream says live itself
 	last    uint64 // last seq received from it in this epoch
 }
 
@@ -74,7 +75,7 @@ func (r *reader) connect() {
 		if f.live && r.heard {
 			f.last = r.at
 		}
-		f.live = false
+		f.live, f.told = false, false
 	}
 }
 
@@ -86,7 +87,7 @@ func (r *reader) take(o object) ([]Event, error) {
 	case o.page != nil && o.page.first:
 		return r.meet(o.page.Cursor, false)
 	case o.page != nil:
-		return nil, r.settle(o.page)
+		return r.settle(o.page)
 	case o.Ping != nil:
 		return nil, r.move(o.Ping.Cursor)
 	case o.Gap != nil:
@@ -114,7 +115,7 @@ func (r *reader) meet(text string, hello bool) ([]Event, error) {
 		clear(r.covers)
 		r.restarted, r.heard = true, false
 		for _, f := range r.follows {
-			f.begun, f.exact, f.live, f.last = false, false, false, 0
+			f.begun, f.exact, f.live, f.told, f.last = false, false, false, false, 0
 			f.since = "all" // should the connection break before a message: everything of the new log is news
 			events = append(events, Event{Gap: &Gap{Topic: f.pattern.String(), Reason: string(gateway.GapRestart)}})
 		}
@@ -143,17 +144,25 @@ func (r *reader) move(text string) error {
 }
 
 // settle ends a poll's answer: the position is its cursor, and without more to come everything has caught up.
-func (r *reader) settle(p *page) error {
+func (r *reader) settle(p *page) ([]Event, error) {
 	if err := r.move(p.Cursor); err != nil {
-		return err
+		return nil, err
 	}
+	var events []Event
 	for _, f := range r.follows {
 		f.live = true // a poll goes on from its cursor, whether there is more or not
-		if !p.More && !f.begun {
+		if p.More {
+			continue
+		}
+		if !f.begun {
 			f.begun, f.base = true, r.at
 		}
+		if !f.told {
+			f.told = true
+			events = append(events, Event{Live: &Live{Topic: f.pattern.String(), Cursor: p.Cursor}})
+		}
 	}
-	return nil
+	return events, nil
 }
 
 func (r *reader) caughtUp(l *Live) ([]Event, error) {

@@ -168,7 +168,7 @@ func TestReader(t *testing.T) {
 		},
 		{
 			name: "a restart in a poll", follows: "a=aaaaaaaa-100",
-			lines: []string{"begin bbbbbbbb-3 → a[0-0]restart", "gap a 0 0 restart", "a 3 2 → a:3", "end bbbbbbbb-3"}, since: "bbbbbbbb-3",
+			lines: []string{"begin bbbbbbbb-3 → a[0-0]restart", "gap a 0 0 restart", "a 3 2 → a:3", "end bbbbbbbb-3 → live a"}, since: "bbbbbbbb-3",
 		},
 		{
 			name: "a restart that the gateway states first", follows: "a=all",
@@ -216,7 +216,8 @@ func TestReader(t *testing.T) {
 		{
 			name: "polls", follows: "a=all b=all",
 			lines: []string{
-				"begin aaaaaaaa-4", "a 3 2 → a:3", "a 4 3 → a:4", "end aaaaaaaa-4 more", "begin aaaaaaaa-9", "b 9 7 → b:9", "end aaaaaaaa-9",
+				"begin aaaaaaaa-4", "a 3 2 → a:3", "a 4 3 → a:4", "end aaaaaaaa-4 more", "begin aaaaaaaa-9", "b 9 7 → b:9",
+				"end aaaaaaaa-9 → live a live b",
 				"begin aaaaaaaa-20", "a 20 15 → a[5-15]unstated a:20", "end aaaaaaaa-20",
 			},
 			since: "aaaaaaaa-20 aaaaaaaa-20",

@@ -48,6 +48,7 @@ import { followAddress } from "./wire.js";
  * @property {Record<string, string>} asked   `since` per topic or pattern. Keys are "/" + topic here and below
  * @property {Record<string, boolean>} ready  ids of the follows that take its messages
  * @property {Record<string, boolean>} live   topics and patterns that have caught up on it
+ * @property {Record<string, boolean>} told   ids of the follows whose catching up was reported, of polls
  * @property {Record<string, Follow[]>} sent  by id: what waits for an ack
  * @property {boolean} now                    it was asked for "now" and nothing else
  * @property {string} epoch
@@ -106,6 +107,7 @@ export function makeLink(name, why) {
     asked: {},
     ready: {},
     live: {},
+    told: {},
     sent: {},
     now: false,
     epoch: "",

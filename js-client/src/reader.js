@@ -90,6 +90,7 @@ export function makeReader(config) {
         var point = parseCursor(answer.cursor);
         if (point && point.epoch !== link.epoch) {
           link.seq = -1;
+          link.told = {};
           begin(link, point.epoch, false, report);
         }
       }
@@ -97,7 +98,7 @@ export function makeReader(config) {
         receive(link, answer.items[i], report);
       }
       if (!link.over) {
-        arrive(link, answer);
+        arrive(link, answer, report);
       }
     },
     end: end

@@ -191,18 +191,28 @@ function caughtUp(link, follow, cursor) {
 }
 
 /**
- * A poll's cursor, after its items.
+ * A poll's cursor, after its items. Where there is no more to come it says what `live` says on a stream.
  * @param {Link} link
  * @param {{cursor: string, more: boolean}} answer
+ * @param {Report} report
  */
-export function arrive(link, answer) {
+export function arrive(link, answer, report) {
+  /** @type {Record<string, boolean>} */
+  var fresh = {};
   move(link, answer.cursor);
   for (var i = 0; i < link.follows.length; i++) {
+    var follow = link.follows[i];
     if (!answer.more) {
-      caughtUp(link, link.follows[i], answer.cursor);
-    } else if (link.ready[link.follows[i].id]) {
-      advance(link.follows[i].cover, answer.cursor);
+      caughtUp(link, follow, answer.cursor);
+      if (!link.told[follow.id]) {
+        link.told[follow.id] = fresh["/" + follow.cover.pattern] = true;
+      }
+    } else if (link.ready[follow.id]) {
+      advance(follow.cover, answer.cursor);
     }
+  }
+  for (var key in fresh) {
+    report("live", { topic: key.slice(1), cursor: answer.cursor });
   }
 }
 

@@ -545,12 +545,13 @@ describe("what is followed", () => {
   test("on long polls the held one is let go", async (t) => {
     const time = clock(t);
     const net = network();
-    const { follow, seqs } = client(t, net, { transports: ["longpoll"] });
+    const { follow, seen, seqs } = client(t, net, { transports: ["longpoll"] });
     follow("a", "now");
     await time.pass(50);
     assert.equal(parameters(net.last().url).wait, "0");
     net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false });
     await time.pass(50);
+    assert.deepEqual(seen.live, [{ topic: "a", cursor: `${epoch}-10` }]);
     const held = net.last();
     assert.deepEqual([parameters(held.url).wait, parameters(held.url).since], ["25", `${epoch}-10`]);
     follow("b", "all");
@@ -568,6 +569,10 @@ describe("what is followed", () => {
     await time.pass(50);
     assert.deepEqual(seqs(), [2, 12]);
     assert.equal(parameters(net.last().url).since, `${epoch}-12`);
+    assert.equal(seen.live.length, 1, "there is more of b");
+    net.last().answer(200, { cursor: `${epoch}-13`, items: [], more: false });
+    await time.pass(50);
+    assert.deepEqual(seen.live.slice(1), [{ topic: "b", cursor: `${epoch}-13` }]);
   });
 
   test("the same topic twice: now joins, an earlier begin takes a new connection, and each hears its own", async (t) => {

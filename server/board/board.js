@@ -46,7 +46,7 @@ function connect(client) {
     client.on("live", (live) => {
       if (live.topic === pattern) caughtUp();
     });
-    setTimeout(caughtUp, patience); // a poll says nothing when it is live
+    setTimeout(caughtUp, patience); // where nothing answers, the page is not to stay blank
   };
   follow("weather/**", weather.showWeather, weather.caughtUp);
   follow("news/**", news.showNews, news.caughtUp);
