@@ -137,7 +137,7 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 	t := terms{limit: maxLimit, ping: s.options.Ping}
 	if a.Wait != "" {
 		seconds, err := strconv.ParseFloat(string(a.Wait), 64)
-		if err != nil || math.IsNaN(seconds) || seconds < 0 {
+		if err != nil || math.IsNaN(seconds) || math.IsInf(seconds, 0) || seconds < 0 {
 			return t, badParameter.of("wait is seconds, not " + quote(string(a.Wait)))
 		}
 		t.wait = time.Duration(min(seconds, maxWait.Seconds()) * float64(time.Second))

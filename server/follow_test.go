@@ -217,6 +217,7 @@ func TestFollowRefuses(t *testing.T) {
 		{"wait", "/topics/a?wait=long", "", 400, "invalid_parameter"},
 		{"wait below zero", "/topics/a?wait=-1", "", 400, "invalid_parameter"},
 		{"wait of no number", "/topics/a?wait=NaN", "", 400, "invalid_parameter"},
+		{"wait without end", "/topics/a?wait=inf", "", 400, "invalid_parameter"},
 		{"limit", "/topics/a?limit=0", "", 400, "invalid_parameter"},
 		{"limit below zero", "/topics/a?limit=-1", "", 400, "invalid_parameter"},
 		{"ping", "/topics/a?ping=often", "", 400, "invalid_parameter"},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"mime"
+	"reflect"
 	"strings"
 
 	"tidings/gateway"
@@ -105,12 +106,23 @@ func (s *Server) publishItem(ctx context.Context, raw []byte, scope, fallbackKey
 // jsonMistake says what is wrong with JSON in words that do not name our types.
 func jsonMistake(err error) string {
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if kind.Field == "" {
-			return "it is a " + kind.Value + ", not an object"
+		if kind.Field != "" {
+			return kind.Field + " is " + withArticle(kind.Value)
 		}
-		return kind.Field + " is a " + kind.Value
+		if kind.Type.Kind() == reflect.Slice {
+			return "it is " + withArticle(kind.Value)
+		}
+		return "it is " + withArticle(kind.Value) + ", not an object"
 	}
 	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// withArticle puts an article in front of what encoding/json calls a kind of value.
+func withArticle(kind string) string {
+	if strings.HasPrefix(kind, "object") || strings.HasPrefix(kind, "array") {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // scalar is a string, number or boolean of JSON, as text: what in a query is always text.
