@@ -14,8 +14,8 @@ type idempotency struct {
 	window time.Duration
 
 	mu    sync.Mutex
-	known map[digest]*pastPublish // guarded by mu
-	order deque[*pastPublish]     // oldest first; guarded by mu
+	known map[digest]*pastPublish // those under way too; guarded by mu
+	done  deque[*pastPublish]     // oldest first; guarded by mu
 }
 
 type digest [sha256.Size]byte
@@ -24,8 +24,8 @@ type digest [sha256.Size]byte
 type pastPublish struct {
 	key     digest
 	body    digest
-	expires time.Time
 	done    chan struct{} // closed when receipt and err hold
+	expires time.Time     // once it is done; guarded by idempotency.mu
 	receipt Receipt
 	err     error
 }
@@ -57,9 +57,7 @@ func (i *idempotency) do(ctx context.Context, d *Draft, publish func() (Receipt,
 		mine, first := i.enter(key, body)
 		if first {
 			mine.receipt, mine.err = publish()
-			if mine.err != nil {
-				i.forget(mine)
-			}
+			i.leave(mine)
 			close(mine.done)
 			return mine.receipt, mine.err
 		}
@@ -85,29 +83,28 @@ func (i *idempotency) enter(key, body digest) (p *pastPublish, first bool) {
 	now := time.Now()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for i.order.len() > 0 {
-		oldest := *i.order.at(0)
-		if i.order.len() < i.most && now.Before(oldest.expires) {
-			break
-		}
-		i.order.pop()
-		if i.known[oldest.key] == oldest {
-			delete(i.known, oldest.key)
-		}
+	for i.done.len() > 0 && !now.Before((*i.done.at(0)).expires) {
+		delete(i.known, i.done.pop().key)
 	}
 	if p, ok := i.known[key]; ok {
 		return p, false
 	}
-	p = &pastPublish{key: key, body: body, expires: now.Add(i.window), done: make(chan struct{})}
+	p = &pastPublish{key: key, body: body, done: make(chan struct{})}
 	i.known[key] = p
-	i.order.push(p)
 	return p, true
 }
 
-func (i *idempotency) forget(p *pastPublish) {
+// leave remembers a publish that is done, or forgets it if it failed.
+func (i *idempotency) leave(p *pastPublish) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.known[p.key] == p {
+	if p.err != nil {
 		delete(i.known, p.key)
+		return
 	}
+	if i.done.len() >= i.most {
+		delete(i.known, i.done.pop().key)
+	}
+	p.expires = time.Now().Add(i.window)
+	i.done.push(p)
 }
