@@ -5,6 +5,8 @@ type deque[T any] struct {
 	buf  []T // a power of two long
 	head int
 	n    int
+	// steady keeps the memory when elements go: for a queue that fills and empties all the time.
+	steady bool
 }
 
 func (d *deque[T]) len() int { return d.n }
@@ -33,6 +35,7 @@ func (d *deque[T]) resize(size int) {
 // shrink gives memory back: most topics are quiet most of the time.
 func (d *deque[T]) shrink() {
 	switch {
+	case d.steady:
 	case d.n == 0:
 		d.buf, d.head = nil, 0
 	case len(d.buf) > leastDeque && d.n <= len(d.buf)/4:

@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +25,141 @@ func TestOptionsOutOfRangeDoNoHarm(t *testing.T) {
 		synctest.Wait()
 		if got := text(p.lines(t)); got != "x" {
 			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// What lay before a gap is written first, and the client comes back behind it.
+func TestARawPeerIsClosedBehindTheGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{Default: Retention{Messages: 3}})
+		raw := func(since string) (*linePeer, *Follower) {
+			p := newLinePeer()
+			p.rawGap = true
+			start, _ := g.Start(follows(t, g, since, "a"))
+			f, err := g.Follow(FollowOptions{Start: start, Peer: p, Raw: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			return p, f
+		}
+		p, f := raw("now")
+		publish(t, g, "a", "1")
+		synctest.Wait()
+		p.setRoom(5)
+		publish(t, g, "a", "2") // begun
+		synctest.Wait()
+		for i := 3; i <= 9; i++ {
+			publish(t, g, "a", fmt.Sprint(i))
+		}
+		synctest.Wait()
+		p.setRoom(-1)
+		f.Ready()
+		synctest.Wait()
+		if got := text(p.lines(t)); got != "1 2" {
+			t.Errorf("got %s", got)
+		}
+		reason, at := p.end()
+		if reason != ReasonGap || at != 6 {
+			t.Errorf("closed with %q at %d, want gap at 6", reason, at)
+		}
+		p, _ = raw(fmt.Sprint("@", at))
+		if got := text(p.lines(t)); got != "7 8 9" {
+			t.Errorf("got %s after the gap", got)
+		}
+		// A cursor that is not known leads to the start of what is retained, step by step.
+		p, _ = raw("@99")
+		if reason, at := p.end(); reason != ReasonGap || at != 0 {
+			t.Errorf("closed with %q at %d, want gap at 0", reason, at)
+		}
+		p, _ = raw("@0")
+		if reason, at := p.end(); reason != ReasonGap || at != 6 {
+			t.Errorf("closed with %q at %d, want gap at 6", reason, at)
+		}
+	})
+}
+
+func TestRoomBlocksUntilRepliesAreWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{})
+		p := newLinePeer()
+		p.setRoom(0)
+		f := follow(t, g, p, "now", "a")
+		f.Reply([]byte(strings.Repeat("x", maxReplyBytes)))
+		if !f.Room() {
+			t.Error("no room at the bound")
+		}
+		f.Reply([]byte("\n"))
+		released := make(chan bool, 2)
+		for range 2 {
+			go func() { released <- f.Room() }()
+		}
+		synctest.Wait()
+		if len(released) > 0 {
+			t.Fatal("there is room past the bound")
+		}
+		p.setRoom(-1)
+		f.Ready()
+		synctest.Wait()
+		if len(released) != 2 || !<-released {
+			t.Error("nobody was told of the room")
+		}
+		if f.reply.bytes != 0 {
+			t.Errorf("%d bytes of replies are left", f.reply.bytes)
+		}
+	})
+}
+
+func TestAHeldPollEndsWithADrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{})
+		p := newLinePeer()
+		p.polls = true
+		start, _ := g.Start(follows(t, g, "now", "a"))
+		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, Wait: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := g.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if reason, _ := p.end(); reason != ReasonDraining || p.answer() != nil {
+			t.Errorf("ended with %q and %+v", reason, p.answer())
+		}
+		time.Sleep(2 * time.Minute) // its place in the wheel is gone
+		synctest.Wait()
+		if p.answer() != nil {
+			t.Error("answered after its end")
+		}
+	})
+}
+
+func TestTooManyTopicsCannotBeAdded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{FollowTopics: 3})
+		p := newLinePeer()
+		f := follow(t, g, p, "now", "a", "b")
+		add := func(patterns ...string) error {
+			defer synctest.Wait()
+			return f.Add(follows(t, g, "now", patterns...), func(at Cursor) []byte { return jsonReply(patterns[0], at) })
+		}
+		if err := add("c", "d"); !errors.Is(err, ErrTooManyTopics) {
+			t.Error(err)
+		}
+		if err := add("c"); err != nil {
+			t.Error(err)
+		}
+		if err := add("d"); !errors.Is(err, ErrTooManyTopics) {
+			t.Error(err)
+		}
+		f.Remove([]Pattern{pattern(t, "b"), pattern(t, "never")}, nil)
+		synctest.Wait()
+		if err := add("d"); err != nil {
+			t.Error(err)
+		}
+		if got, want := text(p.lines(t)), "live(a0) live(b0) reply(c0) live(c0) reply(d0) live(d0)"; got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	})
 }

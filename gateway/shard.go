@@ -76,6 +76,7 @@ type command struct {
 func newShard(g *Gateway) *shard {
 	return &shard{
 		gateway: g, wake: make(chan struct{}, 1), last: g.history.newest,
+		small: deque[*Follower]{steady: true}, large: deque[*Follower]{steady: true},
 		audiences: audiences{exact: make(map[string]*audience)}, stats: make([]classCounts, g.options.Classes),
 	}
 }
