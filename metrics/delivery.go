@@ -19,7 +19,7 @@ var delivery = subject{
 		},
 		{
 			name: "tidings_delivered_bytes_total", kind: prometheus.CounterValue, labels: []string{"transport"},
-			help: "Bytes handed to followers' connections, framing included.",
+			help: "Bytes handed to followers' connections, the framing of messages included, heads of answers and what encloses the items of a poll not.",
 			read: func(s *snapshot, to *series) {
 				s.eachClass(func(transport string, c gateway.ClassStats) { to.add(float64(c.Bytes), transport) })
 			},

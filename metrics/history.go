@@ -27,7 +27,7 @@ var history = subject{
 		},
 		{
 			name: "tidings_topics", kind: prometheus.GaugeValue,
-			help: "Topics that have messages or followers.",
+			help: "Topics that are remembered: those with messages or followers, and the others until their newest message would be too old.",
 			read: func(s *snapshot, to *series) { to.add(float64(s.gateway.Topics)) },
 		},
 		{
