@@ -183,7 +183,7 @@ func (f *Follower) cursor() Cursor {
 // mark notes that the follower wants the message at l, which the shard has just walked.
 func (f *Follower) mark(l *link) {
 	m := l.place.message
-	if f.until == m.Seq || m.Seq <= f.main.seq {
+	if m.Seq <= f.main.seq {
 		return
 	}
 	f.until = m.Seq

@@ -270,3 +270,23 @@ func TestTimeNeverDecreases(t *testing.T) {
 		last = item.Message.Time
 	}
 }
+
+func TestTheFloorIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{Default: Retention{Age: time.Minute}})
+		publish(t, g, "gone", "1")
+		time.Sleep(2 * time.Minute)
+		for i := 2; i <= 6; i++ {
+			publish(t, g, "a", fmt.Sprint(i))
+		}
+		p := newLinePeer()
+		start, _ := g.Start(follows(t, g, "@0", "**"))
+		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, MaxParts: 1}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got, want := text(p.lines(t)), "gap(**,1-1,expired) gap(a,1-1,expired) 2 3 4 5 6"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -125,4 +126,30 @@ func TestStalledFollowersCostAPositionEach(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(g)
+}
+
+// Whoever is full for another reason than messages must not hold on to the log either.
+func TestAFollowerThatIsFullHoldsNoLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{})
+		p := newLinePeer()
+		f := follow(t, g, p, "now", "a")
+		synctest.Wait()
+		p.setRoom(0)
+		f.Reply(jsonReply("answer", Cursor{}))
+		synctest.Wait()
+		for i := range 3 {
+			publish(t, g, "a", fmt.Sprint(i))
+			synctest.Wait()
+		}
+		if f.pend != (pending{}) {
+			t.Error("it holds what comes after")
+		}
+		p.setRoom(-1)
+		f.Ready()
+		synctest.Wait()
+		if got, want := text(withoutLive(p.lines(t))), "reply(answer0) 0 1 2"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
 }
