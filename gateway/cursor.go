@@ -29,9 +29,8 @@ func ParseCursor(text string) (Cursor, error) {
 		}
 	}
 	c := Cursor{Epoch: epoch}
-	for i, part := 0, ""; ; i++ {
-		var more bool
-		part, seqs, more = strings.Cut(seqs, ".")
+	for i := 0; ; i++ {
+		part, rest, more := strings.Cut(seqs, ".")
 		n, err := strconv.ParseUint(part, 10, 64)
 		if err != nil || n > journal.MaxSeq {
 			return Cursor{}, ErrCursor
@@ -42,6 +41,7 @@ func ParseCursor(text string) (Cursor, error) {
 		if !more {
 			return c, nil
 		}
+		seqs = rest
 	}
 }
 

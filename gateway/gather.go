@@ -119,13 +119,14 @@ func (s *shard) gatherLive(f *Follower) outcome {
 	}
 }
 
-// superseded reports whether a newer message of a conflating topic is pending too.
+// superseded reports whether a newer message of a conflating topic is pending too. A marker is none: should it not be
+// written, the gap in its stead must not leave this message out.
 func (f *Follower) superseded(p *place) bool {
 	if !p.message.Latest {
 		return false
 	}
 	newer := p.after.Load()
-	return newer != nil && newer.message.Seq <= f.until
+	return newer != nil && !newer.message.Deleted && newer.message.Seq <= f.until
 }
 
 // wants reports whether the follower follows the topic of m, from before m.

@@ -281,11 +281,42 @@ func TestTheFloorIsToldOnce(t *testing.T) {
 		}
 		p := newLinePeer()
 		start, _ := g.Start(follows(t, g, "@0", "**"))
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, MaxParts: 1}); err != nil {
+		p.setRoom(0)
+		f, err := g.Follow(FollowOptions{Start: start, Peer: p})
+		if err != nil {
 			t.Fatal(err)
 		}
+		for range 50 { // the gap arrives some time before the message behind it
+			synctest.Wait()
+			p.setRoom(20)
+			f.Ready()
+		}
 		synctest.Wait()
-		if got, want := text(p.lines(t)), "gap(**,1-1,expired) gap(a,1-1,expired) 2 3 4 5 6"; got != want {
+		got := text(p.lines(t))
+		if strings.Count(got, "gap(**,1-1,expired)") != 1 || !strings.HasSuffix(got, "gap(a,1-1,expired) 2 3 4 5 6") {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+// A marker that is not written in time becomes a gap, and with it goes the message in front.
+func TestAMarkerSupersedesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{Shards: 1, Default: Retention{Messages: 1}})
+		p := newLinePeer()
+		f := follow(t, g, p, "now", "**")
+		synctest.Wait()
+		release := stall(t, g)
+		publish(t, g, "a", "x")
+		publish(t, g, "b", "2")
+		remove(t, g, "b")
+		p.setRoom(150) // the second message is written in part
+		release()
+		synctest.Wait()
+		p.setRoom(-1)
+		f.Ready()
+		synctest.Wait()
+		if got, want := text(withoutLive(p.lines(t))), "x x gap(b,3-4,deleted)"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})

@@ -168,7 +168,7 @@ func (h *history) merge(r *reading, alone bool) (more bool) {
 			continue
 		}
 		m := *t.ring.at(e.index)
-		if m.reborn && e.base >= m.Prev && !m.Latest {
+		if m.reborn && e.base >= m.Prev && !m.Latest && m.Seq != r.doubted {
 			r.gap(h.cursor(m.Seq-1), m.doubt(h.floorWhy))
 		}
 		r.items = append(r.items, Item{Message: m})

@@ -211,6 +211,9 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 			f.reply.add(-len(part))
 		case markGap:
 			m.position.stated(m.gap.Topic, m.gap.To)
+			if m.gap.Doubt {
+				m.position.doubted = m.gap.Cursor.Seq + 1
+			}
 		case markMessage:
 			counts.messages++
 			if m.live {

@@ -15,22 +15,14 @@ type patternNode[T any] struct {
 
 // get returns the value of a pattern's text, made with fresh if it is new.
 func (t *patternTree[T]) get(pattern string, fresh func() *T) *T {
-	at := t.place(pattern, true)
+	at := t.place(pattern)
 	if *at == nil {
 		*at = fresh()
 	}
 	return *at
 }
 
-// find returns the value of a pattern's text, or nil.
-func (t *patternTree[T]) find(pattern string) *T {
-	if at := t.place(pattern, false); at != nil {
-		return *at
-	}
-	return nil
-}
-
-func (t *patternTree[T]) place(pattern string, grow bool) **T {
+func (t *patternTree[T]) place(pattern string) **T {
 	node := &t.root
 	for segment := range strings.SplitSeq(pattern, "/") {
 		if segment == "**" {
@@ -38,9 +30,6 @@ func (t *patternTree[T]) place(pattern string, grow bool) **T {
 		}
 		child := node.children[segment]
 		if child == nil {
-			if !grow {
-				return nil
-			}
 			if node.children == nil {
 				node.children = make(map[string]*patternNode[T])
 			}

@@ -5,6 +5,8 @@ type position struct {
 	subs []*sub
 	seq  uint64
 	told uint64 // the floor up to which gaps of topics that were let go have been stated
+	// doubted is the seq of the last message in front of which a doubt was stated (see Message.doubt).
+	doubted uint64
 	// holes holds up to where gaps were stated that end past seq, and holesEnd the furthest of them; nil once all are passed.
 	holes    map[string]uint64
 	holesEnd uint64

@@ -416,7 +416,7 @@ func TestCloseEndsTheWaitForTheWalk(t *testing.T) {
 		}
 		got := make(chan error)
 		go func() {
-			_, err := g.Publish(context.Background(), draft("a", "x"))
+			_, err := g.Publish(t.Context(), draft("a", "x"))
 			got <- err
 		}()
 		synctest.Wait()

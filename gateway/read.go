@@ -41,6 +41,7 @@ type reading struct {
 	items         []Item // what was read, in the order of the log
 	end           uint64 // the position after items
 	touched       int
+	doubted       uint64 // see position.doubted
 
 	messages, bytes int // in items
 	heap            mergeHeap
@@ -64,7 +65,7 @@ func (r *reading) gap(at Cursor, n Notice) {
 func (h *history) read(p *position, r *reading) (more bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	r.end = p.seq
+	r.end, r.doubted = p.seq, p.doubted
 	r.to = min(r.to, h.head.Load())
 	r.heap = r.heap[:0]
 	alone := len(p.subs) == 1 && p.subs[0].pattern.Exact()

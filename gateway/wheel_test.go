@@ -23,7 +23,7 @@ func TestTheWheelFiresInTime(t *testing.T) {
 			for f := range waiting {
 				all = append(all, f)
 			}
-			slices.SortFunc(all, func(a, b *Follower) int { return int(a.index - b.index) })
+			slices.SortFunc(all, func(a, b *Follower) int { return a.index - b.index })
 			return all[rapid.IntRange(0, len(all)-1).Draw(t, "who")]
 		}
 		made := 0
