@@ -14,7 +14,7 @@ func TestRoomBeforeServe(t *testing.T) {
 	defer near.Close()
 	c := own(far, nil)
 	defer c.Close()
-	c.room(nil)
+	c.(*conn).room(nil)
 	heard := newEars()
 	c.Serve(heard)
 	<-heard.ready
@@ -41,7 +41,7 @@ func TestFinishLeavesTheClientItsSide(t *testing.T) {
 			c.Serve(heard)
 		}
 		c.Finish(nil)
-		half, _ := c.net.(halves)
+		half, _ := c.(*conn).net.(halves)
 		<-half.closed
 		if _, err := near.Write([]byte("still here")); err != nil {
 			t.Error(err)

@@ -40,13 +40,14 @@ func Take(w http.ResponseWriter) (Conn, error) {
 }
 
 // own parks a connection, with bytes that were read from it before.
-func own(nc net.Conn, early []byte) *conn {
+func own(nc net.Conn, early []byte) Conn {
 	_ = nc.SetDeadline(time.Time{}) // of the server's timeouts; a broken connection fails at its first use
-	c := &conn{net: nc, early: early}
-	if !c.attach() {
-		c.out = &batched{net: nc, room: c.room}
-		c.in = &buffered{net: nc}
+	if c, ok := leave(nc, early); ok {
+		return c
 	}
+	c := &conn{net: nc, early: early}
+	c.out = &batched{net: nc, room: c.room}
+	c.in = &buffered{net: nc}
 	return c
 }
 
