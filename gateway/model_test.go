@@ -87,6 +87,7 @@ type modelClient struct {
 	peer     *linePeer
 	follower *Follower
 	read     int // how many of the peer's lines the reader has taken
+	joins    int // how many follows were added
 }
 
 func (m *model) head() uint64 { return m.g.history.head.Load() }
@@ -232,7 +233,8 @@ func (m *model) add(c *modelClient, pattern, since string) {
 		return fmt.Appendf(nil, `{"Kind":"reply","Topic":%q,"Seq":%d}`+"\n", pattern, at.Seq)
 	})
 	f := c.reader.add(pattern, since, head)
-	f.joined = true
+	c.joins++
+	f.joined = c.joins
 	synctest.Wait() // nothing is published until it has begun, so that it began at head
 	if since == "now" {
 		f.base, f.based = head, true

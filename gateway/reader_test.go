@@ -28,7 +28,7 @@ type readerFollow struct {
 	base    uint64 // the cursor at which it began
 	based   bool   // base is known
 	live    bool   // on the present connection
-	joined  bool   // it was added to the present connection, and does not share its position until it is live
+	joined  int    // it was added to the present connection as the n-th, and does not share its position until it is live
 	last    uint64 // seq of the last message that can only have come by this follow
 	first   uint64 // what comes after it is owed
 }
@@ -61,13 +61,14 @@ func (r *reader) sinces(head uint64) (patterns, sinces []string) {
 	for text, f := range r.follows {
 		since := f.asked
 		switch {
-		case r.began && (f.live || !f.joined):
-			since = fmt.Sprint("@", r.position)
+		case r.began && (f.live || f.joined == 0):
+			f.base, f.based = r.position, true
 		case f.last > 0:
-			since = fmt.Sprint("@", f.last)
-		case f.live || f.based:
+			f.base, f.based = f.last, true
+		}
+		if f.based {
 			since = fmt.Sprint("@", f.base)
-		default:
+		} else {
 			f.first = head
 		}
 		patterns, sinces = append(patterns, text), append(sinces, since)
@@ -79,7 +80,7 @@ func (r *reader) sinces(head uint64) (patterns, sinces []string) {
 func (r *reader) hello(at uint64) {
 	r.position = at
 	for _, f := range r.follows {
-		f.live, f.joined, f.last = false, false, 0
+		f.live, f.joined, f.last = false, 0, 0
 		if f.asked == "now" && !f.based {
 			f.base, f.based = at, true
 		}
@@ -90,9 +91,9 @@ func (r *reader) cover(topic string) (seq uint64, known bool) {
 	if seq, ok := r.covers[topic]; ok {
 		return seq, true
 	}
-	// Of several follows the highest that is live counts; while none is, the lowest of those that the connection began with,
-	// or else of those added since, and only if all of them are known.
-	best := -1
+	// Of several follows the highest that is live counts; while none is, the lowest of those that the connection began with, if
+	// all are known, or else the first of those added since.
+	best, first := -1, 0
 	for _, f := range r.follows {
 		if !f.pattern.Match(topic) {
 			continue
@@ -101,13 +102,13 @@ func (r *reader) cover(topic string) (seq uint64, known bool) {
 		switch {
 		case f.live:
 			rank = 2
-		case f.joined:
+		case f.joined > 0:
 			rank = 0
 		}
 		switch {
-		case rank > best:
-			best, seq, known = rank, f.base, f.based
-		case rank < best:
+		case rank > best || rank == 0 && f.joined < first:
+			best, first, seq, known = rank, f.joined, f.base, f.based
+		case rank < best || rank == 0:
 		case rank == 2:
 			seq = max(seq, f.base)
 		default:
