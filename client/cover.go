@@ -235,6 +235,11 @@ func (r *reader) gap(g *Gap) []Event {
 		r.forget(g.Topic)
 	}
 	r.raise(g.Topic, g.To)
+	for _, f := range r.follows {
+		if f.last == 0 && f.pattern.Match(g.Topic) {
+			f.last = r.at // from here the gap is stated again, should no message come before the connection ends
+		}
+	}
 	return []Event{{Gap: g}}
 }
 

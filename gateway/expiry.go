@@ -52,10 +52,19 @@ func (d *dueHeap) remove(t *topicLog) {
 // idleCheck is how often a topic that is only kept for its followers is looked at again.
 const idleCheck = time.Minute
 
-// schedule enters the topic's next expiry. A topic in which nothing is retained is due when its newest message would have
-// been too old: until then it can still say why its messages are missing. h.mu is held.
+// afterlife is how long a topic is kept in which nothing is retained any more, though its newest message would not be too
+// old yet: so long it can say why its messages are missing, to those who were away for a moment. Topics that are used once
+// must not fill the history for a day.
+const afterlife = 5 * time.Minute
+
+// goes returns when a topic in which nothing is retained is let go.
+func (t *topicLog) goes() int64 {
+	return min(t.time+t.keep.Age.Milliseconds(), t.emptied+afterlife.Milliseconds())
+}
+
+// schedule enters the topic's next expiry. h.mu is held.
 func (h *history) schedule(t *topicLog) {
-	at := t.time + t.keep.Age.Milliseconds()
+	at := t.goes()
 	if t.ring.len() > 0 {
 		at = (*t.ring.at(0)).Time + t.keep.Age.Milliseconds()
 	}
@@ -76,19 +85,34 @@ func (h *history) schedule(t *topicLog) {
 	}
 }
 
+// expireSlice is how many topics are looked at before publishers and readers have their turn.
+const expireSlice = 256
+
 // expire lets go what is past its time, and returns when to look again (0: nothing will expire).
 func (h *history) expire(now int64) (next int64) {
+	for {
+		next, more := h.expireSome(now)
+		if !more {
+			return next
+		}
+	}
+}
+
+func (h *history) expireSome(now int64) (next int64, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for len(h.due) > 0 {
+	for range expireSlice {
+		if len(h.due) == 0 {
+			return 0, false
+		}
 		t := h.due[0]
 		if t.due > now {
-			return t.due
+			return t.due, false
 		}
 		h.due.remove(t)
 		h.expireTopic(t, now)
 	}
-	return 0
+	return 0, true
 }
 
 func (h *history) expireTopic(t *topicLog, now int64) {
@@ -108,7 +132,10 @@ func (h *history) expireTopic(t *topicLog, now int64) {
 			return true
 		})
 	}
-	if t.ring.len() > 0 || t.time+age > now {
+	if t.ring.len() == 0 && t.emptied == 0 {
+		t.emptied = now
+	}
+	if t.ring.len() > 0 || t.goes() > now {
 		h.schedule(t)
 		return
 	}

@@ -99,9 +99,9 @@ func (s *shard) gatherLive(f *Follower) outcome {
 			return outcome{seq: m.Seq - 1, more: true, pend: at}
 		}
 		if !f.superseded(at.place) && (single && m.Seq > p.subs[0].known || !single && f.wants(m)) {
-			if m.reborn && !m.Latest {
-				n := m.doubt(GapExpired)
-				_ = o.addNotice(f, p, n) // a peer that fails here is raw, and was not asked
+			if !f.raw && p.doubts(m) {
+				s.gateway.counts.gap(GapExpired)
+				_ = o.addNotice(f, p, m.doubt(GapExpired)) // only raw peers cannot be told of a gap
 			}
 			o.addMessage(f, p, m)
 		} else {

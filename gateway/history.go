@@ -51,6 +51,7 @@ type topicLog struct {
 	bytes    int64           // of payload in ring
 	last     uint64          // newest seq of the topic, markers included
 	time     int64           // of last
+	emptied  int64           // when the last retained message went; 0 if there is one
 	newest   *place          // of the message last, while it is retained or a marker
 	ttl      bool            // some message in ring has a time to live
 	due      int64           // when something of the topic expires
@@ -105,10 +106,12 @@ func (h *history) Apply(r *journal.Record) {
 			h.drop(t, t.ring.pop(), GapDeleted)
 		}
 		t.deleted = m.Seq
+		t.emptied = m.Time
 		m.leave() // it is never in a ring: its encodings count only while they are pinned
 		h.tail.push(tailSlot{seq: m.Seq, topic: t})
 	} else {
 		t.ring.push(m)
+		t.emptied = 0
 		t.bytes += int64(len(m.Data))
 		h.messages++
 		h.bytes += m.size()

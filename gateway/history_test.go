@@ -65,7 +65,7 @@ func TestATTLEndsInTheMiddleOfARing(t *testing.T) {
 		publish(t, g, "a", "3")
 		publishTTL(t, g, "a", "4", 10*time.Second)
 		publishTTL(t, g, "a", "5", time.Second)
-		time.Sleep(3 * time.Second)
+		time.Sleep(4 * time.Second)
 		for _, c := range []struct{ since, want string }{
 			{"@0", "1 gap(a,2-2,expired) 3 4 gap(a,5-5,expired)"},
 			{"@1", "gap(a,2-2,expired) 3 4 gap(a,5-5,expired)"},
@@ -191,6 +191,8 @@ func TestAnIdleTopicIsLetGo(t *testing.T) {
 		f := follow(t, g, p, "now", "kept")
 		wild := newLinePeer()
 		follow(t, g, wild, "now", "*") // a pattern keeps no topic
+		back := newLinePeer()
+		follow(t, g, back, "@3", "*")
 		time.Sleep(2 * time.Minute)
 		if s := g.Stats(); s.Topics != 1 || s.Floor != 2 || s.Messages != 0 || s.Dropped[GapExpired] != 3 {
 			t.Errorf("%+v", s)
@@ -214,8 +216,15 @@ func TestAnIdleTopicIsLetGo(t *testing.T) {
 			t.Errorf("prev is %d, want the floor 2 (%v)", r.Prev, err)
 		}
 		synctest.Wait()
-		if got, want := text(withoutLive(wild.lines(t))), "gap(a,2-2,expired) 4"; got != want {
+		if got, want := text(withoutLive(back.lines(t))), "gap(a,2-2,expired) 4"; got != want {
 			t.Errorf("live: got %s, want %s", got, want)
+		}
+		// Who began after the floor, without a cursor from before, has nothing to compare prev with but that.
+		if got, want := text(withoutLive(wild.lines(t))), "4"; got != want {
+			t.Errorf("live from now: got %s, want %s", got, want)
+		}
+		if got, want := read(t, g, "all", "a"), "4"; got != want {
+			t.Errorf("all: got %s, want %s", got, want)
 		}
 		for _, c := range []struct{ since, want string }{
 			{"@1", "gap(a,2-2,expired) 4"}, {"@2", "gap(a,2-2,expired) 4"}, {"@3", "gap(a,2-2,expired) 4"}, {"@4", ""},
@@ -236,6 +245,30 @@ func TestAnIdleTopicIsLetGo(t *testing.T) {
 	})
 }
 
+// Topics that are used once do not fill the history for as long as their messages could have lived.
+func TestAnEmptiedTopicHasAShortAfterlife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{})
+		d := draft("once", "x")
+		d.TTL = time.Second
+		if _, err := g.Publish(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, g, "dropped", "y")
+		if _, err := g.Delete(t.Context(), "dropped"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(afterlife - time.Second)
+		if s := g.Stats(); s.Topics != 2 {
+			t.Errorf("%d topics can still say why, want 2", s.Topics)
+		}
+		time.Sleep(4 * time.Second)
+		if s := g.Stats(); s.Topics != 0 || s.HistoryBytes != 0 {
+			t.Errorf("%d topics and %d bytes are left", s.Topics, s.HistoryBytes)
+		}
+	})
+}
+
 // A raw follower does not see prev: it is not told of a hole that need not be one.
 func TestARawFollowerHearsNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -244,7 +277,7 @@ func TestARawFollowerHearsNoDoubt(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		p := newLinePeer()
 		p.rawGap = true
-		start, _ := g.Start(follows(t, g, "now", "a"))
+		start, _ := g.Start(follows(t, g, "@1", "a"))
 		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, Raw: true}); err != nil {
 			t.Fatal(err)
 		}

@@ -150,7 +150,7 @@ func (h *history) collectTail(p *position, r *reading, from int) {
 }
 
 // merge moves what is in r.heap to r.items in the order of the log. It returns true if there is more.
-func (h *history) merge(r *reading, alone bool) (more bool) {
+func (h *history) merge(p *position, r *reading, alone bool) (more bool) {
 	for len(r.heap) > 0 {
 		if r.full() {
 			return true
@@ -168,7 +168,7 @@ func (h *history) merge(r *reading, alone bool) (more bool) {
 			continue
 		}
 		m := *t.ring.at(e.index)
-		if m.reborn && e.base >= m.Prev && !m.Latest && m.Seq != r.doubted {
+		if m.reborn && e.base >= m.Prev && m.Seq != r.doubted && p.doubts(m) {
 			r.gap(h.cursor(m.Seq-1), m.doubt(h.floorWhy))
 		}
 		r.items = append(r.items, Item{Message: m})

@@ -97,8 +97,8 @@ func mediaTypeOf(mediaType string, data []byte) (string, error) {
 		return "application/octet-stream", nil
 	}
 	base, _, err := mime.ParseMediaType(mediaType)
-	// ParseMediaType takes line breaks between parameters, and no header may have them.
-	if err != nil || !isLabel(mediaType) {
+	// ParseMediaType takes a bare word, and line breaks between parameters: no header may have those.
+	if err != nil || !strings.Contains(base, "/") || !isLabel(mediaType) {
 		return "", ErrType
 	}
 	if isJSON(base) && (!utf8.Valid(data) || !json.Valid(data)) {

@@ -18,6 +18,9 @@ type sub struct {
 	pattern Pattern
 	// known is the seq up to which nothing is missed: where the follow began.
 	known uint64
+	// fresh says that whoever follows has nothing of a topic from before base: it began from something else than a cursor, and
+	// where each topic began is still known.
+	fresh bool
 	// starts holds the topics that begin elsewhere; nil once the follower has caught up.
 	starts map[string]uint64
 
@@ -32,6 +35,20 @@ func (s *sub) base(topic string) uint64 {
 		return from
 	}
 	return s.known
+}
+
+// doubts reports whether the follower must be told that the predecessor of m is not known (see Message.doubt). Who began after
+// it, without anything from before, cannot miss it.
+func (p *position) doubts(m *Message) bool {
+	if !m.reborn || m.Latest {
+		return false
+	}
+	for _, s := range p.subs {
+		if s.pattern.Match(m.Topic) && (!s.fresh || s.base(m.Topic) < m.Prev) {
+			return true
+		}
+	}
+	return false
 }
 
 // base returns the seq up to which the topic needs nothing at this position; ok is false if the topic is not followed.
@@ -70,6 +87,7 @@ func (p *position) advance(seq uint64) {
 func (p *position) caughtUp(seq uint64) {
 	p.advance(seq)
 	for _, s := range p.subs {
+		s.fresh = s.fresh && s.starts == nil
 		s.starts = nil
 	}
 }

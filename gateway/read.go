@@ -75,7 +75,7 @@ func (h *history) read(p *position, r *reading) (more bool) {
 		h.collectTail(p, r, from)
 	}
 	h.stateFloor(p, r, alone)
-	more = h.merge(r, alone)
+	more = h.merge(p, r, alone)
 	clear(r.heap)
 	if !more {
 		r.end = max(p.seq, r.to)

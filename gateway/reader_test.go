@@ -125,6 +125,7 @@ func (r *reader) take(l line) {
 	case "message", "deleted":
 		r.takeMessage(l)
 	case "gap":
+		r.began = true
 		r.gaps = append(r.gaps, l)
 		if l.Seq == 0 {
 			r.breach("unknown extent without cause: %+v", l)

@@ -33,7 +33,7 @@ func (h *history) start(follows []Follow) *Start {
 	subs := make([]sub, len(follows))
 	for i, f := range follows {
 		s := &subs[i]
-		s.pattern, s.known = f.Pattern, head
+		s.pattern, s.known, s.fresh = f.Pattern, head, f.Since.Kind != SinceCursor
 		first := head // what must be read for this sub lies past it
 		switch f.Since.Kind {
 		case SinceNow:
