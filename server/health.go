@@ -49,15 +49,24 @@ func (s *Server) ready(c *call) error {
 
 // Operations answers /livez, /readyz and /metrics only, for a listener of their own. Nothing is asked of who comes by it.
 func (s *Server) Operations() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", s.metricsHandler())
-	for path, h := range map[string]handler{"GET /livez": s.live, "GET /readyz": s.ready} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			rec := &recorder{ResponseWriter: w}
-			if err := h(&call{w: rec, r: r}); err != nil {
-				problemOf(err).write(rec)
-			}
-		})
+	routes := map[string]handler{"/livez": s.live, "/readyz": s.ready, "/metrics": plain(s.metricsHandler())}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: &recorder{ResponseWriter: w}, r: r}
+		if err := operate(routes[r.URL.Path], c); err != nil {
+			problemOf(err).write(c.w)
+		}
+	})
+}
+
+// operate has a handler answer, or none of them where nothing is.
+func operate(h handler, c *call) error {
+	switch {
+	case h == nil:
+		return notFound.of("here are /livez, /readyz and /metrics")
+	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead:
+		p := methodNotAllowed.of("")
+		p.allow = "GET, HEAD"
+		return p
 	}
-	return mux
+	return h(c)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -255,11 +256,42 @@ func TestOperations(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 	}
+	if got := ask("HEAD", "/livez"); got != http.StatusOK {
+		t.Errorf("HEAD: %d", got)
+	}
 	if err := s.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask("GET", "/readyz"); got != http.StatusServiceUnavailable {
 		t.Errorf("%d while it stops", got)
+	}
+}
+
+func TestOperationsRefuseWithProblems(t *testing.T) {
+	h := start(t, Options{}).Operations()
+	for _, test := range []struct {
+		method, path, code, allow string
+		status                    int
+	}{
+		{"GET", "/", "not_found", "", 404},
+		{"GET", "/topics/a", "not_found", "", 404},
+		{"GET", "//livez", "not_found", "", 404},
+		{"POST", "/livez", "method_not_allowed", "GET, HEAD", 405},
+		{"DELETE", "/metrics", "method_not_allowed", "GET, HEAD", 405},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(test.method, "http://gateway"+test.path, nil))
+		var p struct {
+			Code   string
+			Status int
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+			t.Errorf("%s %s: %v: %q", test.method, test.path, err, w.Body)
+		}
+		if w.Code != test.status || p.Status != test.status || p.Code != test.code ||
+			w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("Allow") != test.allow {
+			t.Errorf("%s %s: %d %v %s", test.method, test.path, w.Code, w.Header(), w.Body)
+		}
 	}
 }
 
