@@ -19,10 +19,10 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 JS_DEPS  := js-client/node_modules/.package-lock.json
 E2E_DEPS := test/e2e/node_modules/.package-lock.json
 
-.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench fuzz cover clean
+.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare fuzz cover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start a gateway on 127.0.0.1:8080 with weather and news flowing in; Ctrl-C stops it all
 	@scripts/run.sh
@@ -62,6 +62,9 @@ bench: ## run the Go benchmarks: BENCH=regexp COUNT=n; compare two runs with ben
 	@mkdir -p bin
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
+
+bench-compare: build ## measure the gateway beside a bare loop, and Nchan where it is installed: ARGS=flags
+	$(GO) run ./bench/compare -program bin/tidings $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -24,6 +24,7 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run a gateway (the default)."`
 	Publish publishCmd `cmd:"" help:"Publish a message."`
 	Follow  followCmd  `cmd:"" help:"Follow topics and print what comes."`
+	Bench   benchCmd   `cmd:"" help:"Load a gateway or another server, and measure it."`
 	Config  configCmd  `cmd:"" help:"Look at the configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

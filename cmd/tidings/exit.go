@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tidings/bench"
 	"tidings/client"
 	"tidings/config"
 	"tidings/gateway"
@@ -62,9 +63,9 @@ func exitOf(err error) exitCode {
 	case errors.As(err, &mistakes), errors.As(err, &usage), errors.Is(err, gateway.ErrTopic),
 		errors.Is(err, gateway.ErrReserved), errors.Is(err, gateway.ErrSince):
 		return exitUsage
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.Is(err, bench.ErrRefused):
 		return exitRefused
-	case errors.Is(err, client.ErrUnreachable):
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, bench.ErrUnreachable):
 		return exitUnreachable
 	}
 	return exitFailure

@@ -19,7 +19,7 @@ var judges = []struct {
 }{
 	{regexp.MustCompile(`^make run$`), (*visit).runs},
 	// What runs tests, linters and measurements would run this test again, or take minutes: that it exists is what is tested.
-	{regexp.MustCompile(`^(make|npm|go test|go generate|go run \./internal/figures|cd|\.ci/run)\b`), (*visit).exists},
+	{regexp.MustCompile(`^(make|npm|go test|go generate|cd|\.ci/run)\b`), (*visit).exists},
 	{regexp.MustCompile(`^tidings( serve( .*)?)?$`), (*visit).serves},
 	{regexp.MustCompile(`^go run \./examples/embed$`), (*visit).embeds},
 	{regexp.MustCompile(`^go run \./examples/(news|weather)\b.* --once\b`), (*visit).ends},
@@ -28,6 +28,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^tail -f app\.log \| tidings publish \S+ --lines$`), (*visit).copies},
 	{regexp.MustCompile(`^tidings publish `), (*visit).stores},
 	{regexp.MustCompile(`^tidings (config|version)\b`), (*visit).says},
+	{regexp.MustCompile(`^tidings bench `), (*visit).measures},
 	{regexp.MustCompile(`^curl .*-d `), (*visit).receives},
 	{regexp.MustCompile(`^printf .* \| curl .*--data-binary @- `), (*visit).receivesMany},
 	{regexp.MustCompile(`^curl -I `), (*visit).heads},
@@ -168,6 +169,34 @@ func (v *visit) stores(text string) {
 func (v *visit) says(text string) {
 	if v.start(text).finish() == "" {
 		v.t.Error("it says nothing")
+	}
+}
+
+var (
+	measurement = regexp.MustCompile(`^tidings bench ([a-z]+)`)
+	watched     = regexp.MustCompile(`--pid (?:"[^"]*"|\S+)`)
+	drawn       = regexp.MustCompile(`--svg (\S+)`)
+)
+
+// shorter are the flags with which a measurement takes a second.
+var shorter = map[string]string{
+	"idle": "--connections 20 --hold 1ms", "fanout": "--followers 20 --for 1s", "publish": "--connections 4 --for 1s",
+	"storm": "--clients 20 --for 1s", "slow": "--stalled 5 --followers 5 --for 1s",
+}
+
+// measures runs a measurement, shorter than the page has it, at the gateway: nothing is lost, and there is a report.
+func (v *visit) measures(text string) {
+	m := measurement.FindStringSubmatch(text)
+	if m == nil || shorter[m[1]] == "" {
+		v.t.Fatal("this is no measurement")
+	}
+	if file := drawn.FindStringSubmatch(text); file != nil {
+		text = strings.Replace(text, file[1], filepath.Join(v.t.TempDir(), "latency.svg"), 1)
+	}
+	// The shell stands for the server: what it uses does not matter here.
+	text = watched.ReplaceAllLiteralString(v.local(text), "--pid $$")
+	if got := v.start(text + " " + shorter[m[1]]).finish(); !strings.Contains(got, m[1]) {
+		v.t.Errorf("the report is %s", got)
 	}
 }
 

@@ -1,0 +1,180 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Fanout publishes to a topic that many follow.
+type Fanout struct {
+	Options
+	Followers int
+	Volume
+}
+
+// Volume is how much is published.
+type Volume struct {
+	Rate  float64       // messages a second
+	Burst int           // messages at once; the rate stays
+	Size  int           // bytes of a message; no less than [StampBytes]
+	For   time.Duration // how long
+}
+
+func (v Volume) check() error {
+	switch {
+	case !(v.Rate > 0 && v.Rate <= 1e7):
+		return usage("a rate of %g messages a second cannot be", v.Rate)
+	case v.Burst < 0 || v.Burst > inFlight:
+		return usage("bursts have 1 to %d messages", inFlight)
+	case v.For <= 0:
+		return usage("nothing can be measured in %v", v.For)
+	}
+	return checkSize(v.Size)
+}
+
+func checkSize(size int) error {
+	if size < StampBytes || size > 1<<20 {
+		return usage("a message has %d bytes, of which the first say which it is, to 1 MiB", StampBytes)
+	}
+	return nil
+}
+
+// messages returns how many are due.
+func (v Volume) messages() int { return max(1, int(v.Rate*v.For.Seconds()+0.5)) }
+
+func (v Volume) schedule() schedule { return schedule{start: time.Now(), rate: v.Rate, burst: v.Burst} }
+
+func always() bool { return true }
+
+// Run measures. With [ErrLost] there is a report too.
+func (b Fanout) Run(ctx context.Context) (*Report, error) {
+	r, err := b.begin()
+	if err != nil {
+		return nil, err
+	}
+	if b.Followers < 1 {
+		return nil, usage("nobody follows")
+	}
+	if err := firstOf(b.check(), r.needPublisher()); err != nil {
+		return nil, err
+	}
+	c := newCrowd(ctx, r, b.Followers)
+	defer c.close()
+	p, err := c.gather(b.Followers, b.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer p.abandon()
+	out := r.report("fanout")
+	took, err := c.measure(ctx, p, measured, b.Volume, out)
+	if err != nil {
+		return nil, err
+	}
+	c.close()
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	n := b.messages()
+	out.Connections = b.Followers
+	out.tell(c, p, measured, n, b.Volume, took)
+	if out.Server != nil {
+		out.Server.CPUPerMillion = per(out.Server.CPUSeconds*1e6, out.Delivered)
+	}
+	if out.Lost > 0 {
+		return out, fmt.Errorf("%w: %d of %d", ErrLost, out.Lost, out.Expected)
+	}
+	return out, nil
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather connects n followers and a publisher, and makes sure that what the one sends comes to the others.
+func (c *crowd) gather(n, size int) (*publisher, error) {
+	stop := c.connecting(n)
+	err := c.grow(n)
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPublisher(c.ctx, c.run, size)
+	if err != nil {
+		return nil, err
+	}
+	c.cursors = p.cursors
+	if err := p.warmUp(c.ctx, c); err != nil {
+		p.abandon()
+		return nil, err
+	}
+	return p, nil
+}
+
+// measure publishes a phase and waits until all have it. It returns how long that took, without waiting in vain.
+func (c *crowd) measure(ctx context.Context, p *publisher, phase int, v Volume, out *Report) (time.Duration, error) {
+	n := v.messages()
+	before, err := c.run.usage()
+	if err != nil {
+		return 0, err
+	}
+	expected := float64(n) * float64(len(c.members))
+	stop := c.figures("publishing", phase, func() float64 { return float64(c.delivered[phase].Load()) / expected })
+	defer stop()
+	start := time.Now()
+	if _, err := p.keep(ctx, phase, v.schedule(), n, always); err != nil {
+		return 0, err
+	}
+	if err := c.awaitAll(phase, uint32(n)); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	if c.lacking(phase, uint32(n)) > 0 {
+		took = max(v.For, took-c.patience())
+	}
+	after, err := c.run.usage()
+	if err != nil {
+		return 0, err
+	}
+	out.Server = spent(before, after)
+	return took, p.err()
+}
+
+// err returns why publishing has ended, if it has.
+func (p *publisher) err() error {
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		return err
+	default:
+		return nil
+	}
+}
+
+// figures shows deliveries a second and latency while a phase is under way.
+func (c *crowd) figures(stage string, phase int, done func() float64) (stop func()) {
+	last, then := c.delivered[phase].Load(), time.Now()
+	return c.show(stage, func() (float64, string) {
+		got, now := c.delivered[phase].Load(), time.Now()
+		rate := perSecond(got-last, max(now.Sub(then), time.Millisecond))
+		last, then = got, now
+		return done(), fmt.Sprintf("%.0f deliveries/s, p99 %.1f ms, max %.1f ms", rate,
+			milliseconds(c.latency[phase].Quantile(0.99)), milliseconds(c.latency[phase].Max()))
+	})
+}
+
+// tell fills in what a phase of n messages came to.
+func (out *Report) tell(c *crowd, p *publisher, phase, n int, v Volume, took time.Duration) {
+	l := c.losses(phase, n)
+	out.Losses = &l
+	out.Seconds, out.Size = seconds(took), v.Size
+	out.Published, out.PublishRate = int64(n), perSecond(int64(n), took)
+	out.DeliveryRate = perSecond(l.Delivered, took)
+	out.Latency = c.latency[phase].Latency()
+	out.Curves = append(out.Curves, Curve{Name: c.Transport, Histogram: c.latency[phase]})
+}
