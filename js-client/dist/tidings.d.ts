@@ -145,6 +145,10 @@ export interface Tidings {
   off<E extends keyof Events>(type: E, fn: (value: Events[E]) => void): this;
   /** Moves to one transport and stays there, without losing a message; `null`: automatic again. */
   use(transport: Transport | null): void;
+  /**
+   * Ends every follow, for good: a later `follow` gives an `error` event and no message, and publishes are no longer resent.
+   * To begin again, call `tidings` again.
+   */
   close(): void;
 }
 

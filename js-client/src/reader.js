@@ -429,6 +429,8 @@ export function makeReader(config) {
         follows.push(follow);
         stopped = false;
         sync();
+      } else {
+        report("error", failure("followed after close", { cause: "close", topic: pattern }));
       }
       return function () {
         remove(follow);

@@ -705,4 +705,19 @@ describe("what is followed", () => {
       assert.equal(net.all.length, 1);
     });
   }
+
+  test("a follow after close is an error, not silence", async (t) => {
+    const time = clock(t);
+    const net = network();
+    const { it, follow, seen, state } = client(t, net);
+    it.close();
+    follow("a");
+    await time.pass(60000);
+    assert.deepEqual(net.all, []);
+    assert.equal(state().split(" ")[0], "closed");
+    assert.deepEqual(
+      seen.errors.map((e) => [e.message, e.cause, e.topic]),
+      [["tidings: followed after close", "close", "a"]],
+    );
+  });
 });
