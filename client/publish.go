@@ -28,6 +28,8 @@ type PublishOptions struct {
 	IdempotencyKey string
 	// Attempts bounds how often it is tried; default 5.
 	Attempts int
+	// Waiting, unless nil, is told before every wait why the attempt failed and when the next one comes.
+	Waiting func(err error, wait time.Duration)
 }
 
 // Receipt is the gateway's answer to a publish.
@@ -62,7 +64,11 @@ func (c *Client) Publish(ctx context.Context, topic string, data []byte, o Publi
 		case refused != nil:
 			floor = refused.RetryAfter
 		}
-		if err := sleep(ctx, c.wait.after(failures, floor)); err != nil {
+		wait := c.wait.after(failures, floor)
+		if o.Waiting != nil {
+			o.Waiting(err, wait)
+		}
+		if err := sleep(ctx, wait); err != nil {
 			return Receipt{}, fmt.Errorf("publish to %s: %w", topic, err)
 		}
 	}

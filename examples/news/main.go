@@ -9,12 +9,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
+
+	"tidings/client"
 )
 
 //go:embed data/*.xml
@@ -45,11 +46,15 @@ func start(ctx context.Context, args []string, key string, stderr io.Writer) int
 		fmt.Fprintln(stderr, "news:", err)
 		return 2
 	}
-	pub := &publisher{gateway: o.gateway, secret: o.key, client: &http.Client{Timeout: 10 * time.Second}, backoff: 250 * time.Millisecond}
+	to, err := client.New(o.gateway, client.Options{Key: o.key})
+	if err != nil {
+		fmt.Fprintln(stderr, "news:", err)
+		return 2
+	}
 	if len(o.urls) == 0 {
-		err = play(ctx, o, pub)
+		err = play(ctx, o, to)
 	} else {
-		err = watch(ctx, o, pub)
+		err = watch(ctx, o, to)
 	}
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(stderr, "news:", err)
@@ -76,7 +81,6 @@ func parseOptions(args []string, key string, stderr io.Writer) (options, error) 
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.gateway = strings.TrimRight(o.gateway, "/")
 	if o.every == 0 {
 		o.every = 6 * time.Second
 		if len(o.urls) > 0 {
@@ -86,8 +90,6 @@ func parseOptions(args []string, key string, stderr io.Writer) (options, error) 
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case !isHTTP(o.gateway):
-		return o, fmt.Errorf("--gateway %q does not start with http:// or https://", o.gateway)
 	case o.every < 0:
 		return o, fmt.Errorf("--every %v is not positive", o.every)
 	}

@@ -16,76 +16,103 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tidings/client"
+	gw "tidings/gateway"
+	"tidings/server"
 )
 
-// gatewayStub stores what is published. Its posts answer with the statuses of script first, its polls with those of polls.
-type gatewayStub struct {
-	mu            sync.Mutex
-	script, polls []int
-	history       []string // keys, a page each
-	got           []post
+// way leads to a real gateway, and gets in the way of the first requests of a method: with a status each, or a cut for 0.
+type way struct {
+	to *server.Server
+
+	mu              sync.Mutex
+	script          map[string][]int
+	idempotencyKeys []string // of the publishes
 }
 
-type post struct {
-	path, key, idempotencyKey, authorization string
-	item                                     item
+func (y *way) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	y.mu.Lock()
+	status := http.StatusOK
+	if s := y.script[r.Method]; len(s) > 0 {
+		status, y.script[r.Method] = s[0], s[1:]
+	}
+	if r.Method == http.MethodPost {
+		y.idempotencyKeys = append(y.idempotencyKeys, r.Header.Get("Idempotency-Key"))
+	}
+	y.mu.Unlock()
+	switch status {
+	case 0:
+		panic(http.ErrAbortHandler)
+	case http.StatusMisdirectedRequest:
+		r.Host = "elsewhere.example" // the gateway itself refuses it
+		fallthrough
+	case http.StatusOK:
+		y.to.ServeHTTP(w, r)
+	default:
+		w.WriteHeader(status)
+	}
 }
 
-func (g *gatewayStub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	next := func(script *[]int, status int) int {
-		if len(*script) > 0 {
-			status, *script = (*script)[0], (*script)[1:]
-		}
-		return status
+func gatewayAt(t *testing.T, o server.Options, script map[string][]int) (*way, string) {
+	t.Helper()
+	s, err := server.New(o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if r.Method == http.MethodGet {
-		if status := next(&g.polls, 200); status != 200 {
-			w.WriteHeader(status)
-			return
+	y := &way{to: s, script: script}
+	web := httptest.NewServer(y)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
 		}
-		i := 0
-		if since := r.URL.Query().Get("since"); since != "all" {
-			i = int(since[len(since)-1] - '0')
-		}
-		answer := map[string]any{"cursor": "abcdefgh-" + string(rune('0'+i+1)), "more": i+1 < len(g.history)}
-		if i < len(g.history) {
-			answer["items"] = []any{map[string]any{"gap": map[string]any{}}, map[string]any{"key": g.history[i]}}
-		}
-		_ = json.NewEncoder(w).Encode(answer)
-		return
+		web.Close()
+	})
+	return y, web.URL
+}
+
+// published is what the gateway retains of a pattern, in the order of the log.
+func published(t *testing.T, gateway, pattern string) (got []*client.Message) {
+	t.Helper()
+	c, err := client.New(gateway, client.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	p := post{r.URL.Path, r.Header.Get("Tidings-Key"), r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization"), item{}}
-	_ = json.NewDecoder(r.Body).Decode(&p.item)
-	g.got = append(g.got, p)
-	status := next(&g.script, 201)
-	w.WriteHeader(status)
-	if status >= 400 {
-		_, _ = io.WriteString(w, `{"title":"Refused","detail":"no such key"}`)
+	for event, err := range c.Follow(t.Context(), client.FollowOptions{Topics: []string{pattern}, Since: "all"}) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case event.Message != nil:
+			got = append(got, event.Message)
+		case event.Live != nil:
+			return got
+		}
 	}
+	return got
 }
 
 func TestRecordIsPlayedOnce(t *testing.T) {
-	stub := &gatewayStub{script: []int{503, 500}} // the first item is tried three times
-	srv := httptest.NewServer(stub)
-	defer srv.Close()
+	y, gateway := gatewayAt(t, server.Options{PublishKeys: []string{"k"}}, map[string][]int{"POST": {0, 503}})
 	var stderr bytes.Buffer
-	if code := start(t.Context(), []string{"--gateway", srv.URL + "/", "--once"}, "k", &stderr); code != 0 {
+	if code := start(t.Context(), []string{"--gateway", gateway + "/", "--once"}, "k", &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
-	if stub.got[0].idempotencyKey != stub.got[2].idempotencyKey || stub.got[2].idempotencyKey == stub.got[3].idempotencyKey {
+	if k := y.idempotencyKeys; k[0] != k[2] || k[2] == k[3] {
 		t.Error("the Idempotency-Key is not one per item")
 	}
 	topics, keys := map[string]int{}, map[string]bool{}
-	for _, p := range stub.got[2:] {
-		topics[p.path]++
-		keys[p.key] = true
-		if p.authorization != "Bearer k" || p.item.Title == "" || p.item.Summary == "" || !strings.Contains(p.item.Link, ".example/") || time.Since(p.item.Published) > time.Minute {
-			t.Errorf("posted %+v", p)
+	for _, m := range published(t, gateway, "news/*") {
+		var it item
+		if err := json.Unmarshal(m.Data, &it); err != nil {
+			t.Fatal(err)
+		}
+		topics[m.Topic]++
+		keys[m.Key] = true
+		if it.Title == "" || it.Summary == "" || !strings.Contains(it.Link, ".example/") || time.Since(it.Published) > time.Minute {
+			t.Errorf("published %+v", it)
 		}
 	}
-	want := map[string]int{"/topics/news/field-notes": 8, "/topics/news/harbour-post": 8, "/topics/news/northern-courier": 8}
+	want := map[string]int{"news/field-notes": 8, "news/harbour-post": 8, "news/northern-courier": 8}
 	if diff := cmp.Diff(want, topics); diff != "" || len(keys) != 24 {
 		t.Errorf("topics %s, %d keys", diff, len(keys))
 	}
@@ -98,17 +125,20 @@ func TestWatchPublishesNewItemsOnly(t *testing.T) {
 	}
 	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(doc) }))
 	defer source.Close()
-	stub := &gatewayStub{polls: []int{503}, history: []string{"hp-402", "hp-408"}}
-	srv := httptest.NewServer(stub)
-	defer srv.Close()
-	if code := start(t.Context(), []string{"--gateway", srv.URL, "--once", "--url", source.URL, "--url", source.URL}, "", io.Discard); code != 0 {
+	y, gateway := gatewayAt(t, server.Options{}, map[string][]int{"GET": {503}})
+	for _, key := range []string{"hp-402", "hp-408"} {
+		if _, err := y.to.Gateway().Publish(t.Context(), gw.Draft{Topic: "news/harbour-post", Key: key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := start(t.Context(), []string{"--gateway", gateway, "--once", "--url", source.URL, "--url", source.URL}, "", io.Discard); code != 0 {
 		t.Fatal("exit code", code)
 	}
 	var keys []string
-	for _, p := range stub.got {
-		keys = append(keys, p.key)
+	for _, m := range published(t, gateway, "news/*") {
+		keys = append(keys, m.Key)
 	}
-	if want := []string{"hp-407", "hp-406", "hp-405", "hp-404", "hp-403", "hp-401"}; !slices.Equal(keys, want) {
+	if want := []string{"hp-402", "hp-408", "hp-407", "hp-406", "hp-405", "hp-404", "hp-403", "hp-401"}; !slices.Equal(keys, want) {
 		t.Errorf("published %v, want %v", keys, want)
 	}
 }
@@ -118,13 +148,12 @@ func TestRefusalsEnd(t *testing.T) {
 		_, _ = io.WriteString(w, `<rss><channel><title>A</title><item><title>b</title></item></channel></rss>`)
 	}))
 	defer source.Close()
-	for name, stub := range map[string]*gatewayStub{"publish": {script: []int{401}}, "history": {polls: []int{403}}} {
-		srv := httptest.NewServer(stub)
+	for name, script := range map[string]map[string][]int{"publish": {"POST": {421}}, "history": {"GET": {421}}} {
+		_, gateway := gatewayAt(t, server.Options{}, script)
 		var stderr bytes.Buffer
-		if code := start(t.Context(), []string{"--gateway", srv.URL, "--url", source.URL}, "", &stderr); code != 1 || !strings.Contains(stderr.String(), "40") {
+		if code := start(t.Context(), []string{"--gateway", gateway, "--url", source.URL}, "", &stderr); code != 1 || !strings.Contains(stderr.String(), "refused with 4") {
 			t.Errorf("%s: exit code %d, %q", name, code, stderr.String())
 		}
-		srv.Close()
 	}
 }
 
@@ -215,7 +244,7 @@ func TestKeyFitsAHeader(t *testing.T) {
 
 func TestTopic(t *testing.T) {
 	for source, want := range map[string]string{
-		"The Paper – World": "news/the-paper-world", "../$x": "news/x", "…": "news/" + digest("…"), "Café": "news/caf%C3%A9",
+		"The Paper – World": "news/the-paper-world", "../$x": "news/x", "…": "news/" + digest("…"), "Café": "news/café",
 	} {
 		if got := topicOf(source); got != want {
 			t.Errorf("topic of %q is %q, want %q", source, got, want)

@@ -7,16 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
+
+	"tidings/client"
 )
 
 // play publishes the recorded items one by one, from every feed in turn, dated now, and begins again at the end.
-func play(ctx context.Context, o options, pub *publisher) error {
+func play(ctx context.Context, o options, to *client.Client) error {
 	items, err := recordedItems()
 	if err != nil {
 		return err
@@ -27,7 +29,7 @@ func play(ctx context.Context, o options, pub *publisher) error {
 	for {
 		for _, it := range items {
 			it.Published = time.Now().UTC().Truncate(time.Second)
-			if err := publish(ctx, pub, it); err != nil {
+			if err := publish(ctx, to, it); err != nil {
 				return err
 			}
 			if o.once {
@@ -79,7 +81,7 @@ func recordedItems() ([]item, error) {
 
 // watch reads the feeds in rounds and publishes the items that are neither known from a round before nor in the topic's
 // history, the oldest first.
-func watch(ctx context.Context, o options, pub *publisher) error {
+func watch(ctx context.Context, o options, to *client.Client) error {
 	slog.Info("publishing", "gateway", o.gateway, "feeds", len(o.urls), "every", o.every)
 	tick := time.NewTicker(o.every)
 	defer tick.Stop()
@@ -96,11 +98,11 @@ func watch(ctx context.Context, o options, pub *publisher) error {
 			}
 			topic := topicOf(f.title)
 			if seen[topic] == nil {
-				if seen[topic], err = pub.known(ctx, topic); err != nil {
+				if seen[topic], err = known(ctx, to, topic); err != nil {
 					return err
 				}
 			}
-			if err := publishNew(ctx, pub, f, seen[topic]); err != nil {
+			if err := publishNew(ctx, to, f, seen[topic]); err != nil {
 				return err
 			}
 		}
@@ -116,7 +118,7 @@ func watch(ctx context.Context, o options, pub *publisher) error {
 }
 
 // publishNew publishes what seen does not have, and adds it there.
-func publishNew(ctx context.Context, pub *publisher, f *feed, seen map[string]bool) error {
+func publishNew(ctx context.Context, to *client.Client, f *feed, seen map[string]bool) error {
 	for _, it := range slices.Backward(f.items) {
 		if seen[it.key()] {
 			continue
@@ -124,7 +126,7 @@ func publishNew(ctx context.Context, pub *publisher, f *feed, seen map[string]bo
 		if it.Published.IsZero() {
 			it.Published = time.Now().UTC().Truncate(time.Second)
 		}
-		if err := publish(ctx, pub, it); err != nil {
+		if err := publish(ctx, to, it); err != nil {
 			return err
 		}
 		seen[it.key()] = true
@@ -138,12 +140,41 @@ func publishNew(ctx context.Context, pub *publisher, f *feed, seen map[string]bo
 	return nil
 }
 
-func publish(ctx context.Context, pub *publisher, it item) error {
+// publish sends an item, with the key that tells which it is. It tries until the gateway has taken it, has refused it for good,
+// or ctx ends: so it waits for a gateway that is not there yet. The client gives every attempt the same idempotency key, so that
+// none is stored twice.
+func publish(ctx context.Context, to *client.Client, it item) error {
 	body, err := json.Marshal(it)
 	if err != nil {
 		return err
 	}
-	return pub.publish(ctx, topicOf(it.Source), it.key(), body)
+	topic := topicOf(it.Source)
+	_, err = to.Publish(ctx, topic, body, client.PublishOptions{
+		Type: "application/json", Key: it.key(), Attempts: math.MaxInt,
+		Waiting: func(err error, wait time.Duration) {
+			slog.Warn("publish again", "topic", topic, "in", wait.Round(time.Millisecond), "err", err)
+		},
+	})
+	return err
+}
+
+// known is the set of keys in the topic's history: what was published before this program started. It follows the topic from
+// its beginning until it has caught up, and like publish waits for a gateway that is not there yet.
+func known(ctx context.Context, to *client.Client, topic string) (map[string]bool, error) {
+	keys := map[string]bool{}
+	for event, err := range to.Follow(ctx, client.FollowOptions{Topics: []string{topic}, Since: "all"}) {
+		switch {
+		case err != nil:
+			return nil, err
+		case event.Message != nil:
+			keys[event.Message.Key] = true
+		case event.Live != nil:
+			return keys, nil
+		case event.State != nil && !event.State.Connected:
+			slog.Warn("read the history again", "topic", topic, "in", event.State.Wait.Round(time.Millisecond), "err", event.State.Err)
+		}
+	}
+	return keys, ctx.Err()
 }
 
 // topicOf is where a source's items are published: its title in lower case, with one hyphen for whatever is neither
@@ -155,7 +186,7 @@ func topicOf(source string) string {
 	if slug == "" || len(slug) > 200 { // a topic has at most 255 bytes
 		slug = digest(source)
 	}
-	return "news/" + url.PathEscape(slug)
+	return "news/" + slug
 }
 
 // key is the item's id where a header can carry it, else a digest of it.

@@ -11,12 +11,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
+
+	"tidings/client"
 )
 
 //go:embed data/*.json
@@ -47,7 +50,12 @@ func start(ctx context.Context, args []string, key string, stderr io.Writer) int
 		fmt.Fprintln(stderr, "weather:", err)
 		return 2
 	}
-	if err := run(ctx, o); err != nil && ctx.Err() == nil {
+	to, err := client.New(o.gateway, client.Options{Key: o.key})
+	if err != nil {
+		fmt.Fprintln(stderr, "weather:", err)
+		return 2
+	}
+	if err := run(ctx, o, to); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(stderr, "weather:", err)
 		return 1
 	}
@@ -72,7 +80,6 @@ func parseOptions(args []string, key string, stderr io.Writer) (options, error) 
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.gateway = strings.TrimRight(o.gateway, "/")
 	if len(own) > 0 {
 		o.places = own
 	}
@@ -85,9 +92,7 @@ func parseOptions(args []string, key string, stderr io.Writer) (options, error) 
 	switch {
 	case flags.NArg() > 0:
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case !isHTTP(o.gateway):
-		return o, fmt.Errorf("--gateway %q does not start with http:// or https://", o.gateway)
-	case o.url != "" && !isHTTP(o.url):
+	case o.url != "" && !strings.HasPrefix(o.url, "http://") && !strings.HasPrefix(o.url, "https://"):
 		return o, fmt.Errorf("--url %q does not start with http:// or https://", o.url)
 	case o.url == "" && len(own) > 0:
 		return o, errors.New("--place needs --url: there is no record of other places")
@@ -97,13 +102,8 @@ func parseOptions(args []string, key string, stderr io.Writer) (options, error) 
 	return o, nil
 }
 
-func isHTTP(s string) bool {
-	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
-}
-
 // run publishes one report per place in every round, spread over the round, and steps an hour of the record per round.
-func run(ctx context.Context, o options) error {
-	pub := &publisher{gateway: o.gateway, secret: o.key, client: &http.Client{Timeout: 10 * time.Second}, backoff: 250 * time.Millisecond}
+func run(ctx context.Context, o options, to *client.Client) error {
 	slog.Info("publishing", "gateway", o.gateway, "places", len(o.places), "every", o.every)
 	tick := time.NewTicker(max(1, o.every/time.Duration(len(o.places))))
 	defer tick.Stop()
@@ -116,9 +116,7 @@ func run(ctx context.Context, o options) error {
 			}
 			if err != nil { // a forecast service that fails for a while should not end this
 				slog.Warn("no report", "place", p.name, "err", err)
-			} else if body, err := json.Marshal(r); err != nil {
-				return err
-			} else if err := pub.publish(ctx, p.topic(), body); err != nil {
+			} else if err := publish(ctx, to, p.topic(), r); err != nil {
 				return err
 			}
 			if o.once {
@@ -134,6 +132,22 @@ func run(ctx context.Context, o options) error {
 			return nil
 		}
 	}
+}
+
+// publish sends a report. It tries until the gateway has taken it, has refused it for good, or ctx ends: so it waits for a
+// gateway that is not there yet. The client gives every attempt the same idempotency key, so that none is stored twice.
+func publish(ctx context.Context, to *client.Client, topic string, r report) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = to.Publish(ctx, topic, body, client.PublishOptions{
+		Type: "application/json", Attempts: math.MaxInt,
+		Waiting: func(err error, wait time.Duration) {
+			slog.Warn("publish again", "topic", topic, "in", wait.Round(time.Millisecond), "err", err)
+		},
+	})
+	return err
 }
 
 // read is the report to publish for p: what the service says now, or what the record says for the hour of t.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
@@ -28,7 +27,7 @@ var places = []place{
 }
 
 // topic is where the place's reports are published.
-func (p place) topic() string { return "weather/" + url.PathEscape(p.slug()) }
+func (p place) topic() string { return "weather/" + p.slug() }
 
 // slug is the name in lower case, with one hyphen for whatever is neither letter nor digit.
 func (p place) slug() string {

@@ -4,63 +4,107 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tidings/client"
+	"tidings/server"
 )
 
-// gatewayStub stores what is published and answers with the statuses of script first, then with 201.
-type gatewayStub struct {
-	mu     sync.Mutex
-	script []int
-	got    []post
+// way leads to a real gateway, and gets in the way of the first publishes: with a status each, or a cut for 0.
+type way struct {
+	to http.Handler
+
+	mu              sync.Mutex
+	script          []int
+	idempotencyKeys []string
 }
 
-type post struct {
-	path, contentType, idempotencyKey, authorization string
-	body                                             []byte
+func (y *way) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		y.to.ServeHTTP(w, r)
+		return
+	}
+	y.mu.Lock()
+	status := http.StatusOK
+	if len(y.script) > 0 {
+		status, y.script = y.script[0], y.script[1:]
+	}
+	y.idempotencyKeys = append(y.idempotencyKeys, r.Header.Get("Idempotency-Key"))
+	y.mu.Unlock()
+	switch status {
+	case 0:
+		panic(http.ErrAbortHandler)
+	case http.StatusOK:
+		y.to.ServeHTTP(w, r)
+	default:
+		w.WriteHeader(status)
+	}
 }
 
-func (g *gatewayStub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	h := r.Header
-	g.got = append(g.got, post{r.URL.Path, h.Get("Content-Type"), h.Get("Idempotency-Key"), h.Get("Authorization"), body})
-	status := http.StatusCreated
-	if len(g.script) > 0 {
-		status, g.script = g.script[0], g.script[1:]
+func gatewayAt(t *testing.T, o server.Options, script ...int) (*way, string) {
+	t.Helper()
+	s, err := server.New(o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.WriteHeader(status)
-	if status >= 400 {
-		_, _ = io.WriteString(w, `{"title":"Refused","detail":"no such key","code":"unauthorized"}`)
+	y := &way{to: s, script: script}
+	web := httptest.NewServer(y)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		web.Close()
+	})
+	return y, web.URL
+}
+
+// published is what the gateway retains of a pattern, in the order of the log.
+func published(t *testing.T, gateway, pattern string) (got []*client.Message) {
+	t.Helper()
+	c, err := client.New(gateway, client.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	for event, err := range c.Follow(t.Context(), client.FollowOptions{Topics: []string{pattern}, Since: "all"}) {
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case event.Message != nil:
+			got = append(got, event.Message)
+		case event.Live != nil:
+			return got
+		}
+	}
+	return got
 }
 
 func TestRecordPublishesEveryPlaceOnce(t *testing.T) {
-	stub := &gatewayStub{}
-	srv := httptest.NewServer(stub)
-	defer srv.Close()
+	_, gateway := gatewayAt(t, server.Options{PublishKeys: []string{"k"}})
 	var stderr bytes.Buffer
-	if code := start(t.Context(), []string{"--gateway", srv.URL + "/", "--key", "k", "--once"}, "other", &stderr); code != 0 {
+	if code := start(t.Context(), []string{"--gateway", gateway + "/", "--key", "k", "--once"}, "other", &stderr); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
-	if len(stub.got) != len(places) {
-		t.Fatalf("%d messages for %d places", len(stub.got), len(places))
+	got := published(t, gateway, "weather/*")
+	if len(got) != len(places) {
+		t.Fatalf("%d messages for %d places", len(got), len(places))
 	}
-	for i, p := range stub.got {
+	for i, m := range got {
 		var r report
-		if err := json.Unmarshal(p.body, &r); err != nil {
+		if err := json.Unmarshal(m.Data, &r); err != nil {
 			t.Fatal(err)
 		}
-		if p.path != "/topics/weather/"+places[i].slug() || p.contentType != "application/json" || p.authorization != "Bearer k" || p.idempotencyKey == "" {
-			t.Errorf("posted %+v", p)
+		if m.Topic != places[i].topic() || m.Type != "application/json" {
+			t.Errorf("published %+v", m)
 		}
 		if r.Place != places[i].name || r.Unit != "°C" || r.WindUnit != "km/h" || r.Conditions == "unknown" || r.High < r.Temperature || r.Low > r.Temperature {
 			t.Errorf("report %+v", r)
@@ -80,74 +124,68 @@ func TestServiceIsReadForOwnPlaces(t *testing.T) {
 		_, _ = w.Write(paris)
 	}))
 	defer service.Close()
-	stub := &gatewayStub{}
-	srv := httptest.NewServer(stub)
-	defer srv.Close()
-	args := []string{"--gateway", srv.URL, "--once", "--url", service.URL + "/?lat={latitude}&lon={longitude}", "--place", "Île de Ré,France,45.76,-4.84"}
+	_, gateway := gatewayAt(t, server.Options{})
+	args := []string{"--gateway", gateway, "--once", "--url", service.URL + "/?lat={latitude}&lon={longitude}", "--place", "Île de Ré,France,45.76,-4.84"}
 	if code := start(t.Context(), args, "", io.Discard); code != 0 {
 		t.Fatal("exit code", code)
 	}
-	if len(stub.got) != 1 || stub.got[0].path != "/topics/weather/île-de-ré" {
-		t.Fatalf("posted %+v", stub.got)
+	if got := published(t, gateway, "weather/*"); len(got) != 1 || got[0].Topic != "weather/île-de-ré" {
+		t.Fatalf("published %+v", got)
 	}
 }
 
-func TestPublishRetriesWithTheSameIdempotencyKey(t *testing.T) {
-	stub := &gatewayStub{script: []int{503, 500, 429}}
-	srv := httptest.NewServer(stub)
-	defer srv.Close()
-	p := &publisher{gateway: srv.URL, client: srv.Client(), backoff: 1}
-	if err := p.publish(t.Context(), "weather/paris", []byte("{}")); err != nil {
+func TestPublishWaitsForTheGateway(t *testing.T) {
+	y, gateway := gatewayAt(t, server.Options{}, 0, 502)
+	c, err := client.New(gateway, client.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(stub.got) != 4 {
-		t.Fatalf("%d attempts, want 4", len(stub.got))
+	if err := publish(t.Context(), c, "weather/paris", report{Place: "Paris"}); err != nil {
+		t.Fatal(err)
 	}
-	for _, a := range stub.got[1:] {
-		if a.idempotencyKey != stub.got[0].idempotencyKey {
-			t.Error("a retry has another Idempotency-Key")
-		}
+	if len(y.idempotencyKeys) != 3 || len(slices.Compact(y.idempotencyKeys)) != 1 {
+		t.Errorf("idempotency keys %q", y.idempotencyKeys)
 	}
-}
-
-func TestPublishEndsWhereARetryIsOfNoUse(t *testing.T) {
-	stub := &gatewayStub{script: []int{401}}
-	srv := httptest.NewServer(stub)
-	defer srv.Close()
-	var stderr bytes.Buffer
-	if code := start(t.Context(), []string{"--gateway", srv.URL}, "", &stderr); code != 1 {
-		t.Errorf("exit code %d, want 1", code)
-	}
-	if want := "401 Unauthorized: Refused: no such key"; !strings.Contains(stderr.String(), want) {
-		t.Errorf("error %q does not say %q", stderr.String(), want)
+	if got := published(t, gateway, "weather/*"); len(got) != 1 {
+		t.Errorf("published %+v", got)
 	}
 }
 
-type refuseDial struct{ attempts []time.Time }
+// away is a network in which nobody answers.
+type away struct{ attempts int }
 
-func (r *refuseDial) RoundTrip(*http.Request) (*http.Response, error) {
-	r.attempts = append(r.attempts, time.Now())
+func (a *away) RoundTrip(*http.Request) (*http.Response, error) {
+	a.attempts++
 	return nil, io.ErrUnexpectedEOF
 }
 
-func TestPublishBacksOffUntilInterrupted(t *testing.T) {
+func TestPublishTriesUntilInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dial := &refuseDial{}
-		p := &publisher{gateway: "http://gateway", client: &http.Client{Transport: dial}, backoff: 250 * time.Millisecond}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		var network away
+		c, err := client.New("http://gateway", client.Options{HTTPClient: &http.Client{Transport: &network}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if err := p.publish(ctx, "weather/paris", nil); err == nil {
-			t.Fatal("no error without a gateway")
+		if err := publish(ctx, c, "weather/paris", report{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
 		}
-		if n := len(dial.attempts); n < 60 || n > 130 {
-			t.Errorf("%d attempts in 10 minutes", n)
-		}
-		for i := range len(dial.attempts) - 1 {
-			if gap := dial.attempts[i+1].Sub(dial.attempts[i]); gap < 125*time.Millisecond || gap > maxBackoff {
-				t.Errorf("wait %d was %v", i, gap)
-			}
+		if network.attempts < 100 || network.attempts > 1000 {
+			t.Errorf("%d attempts in an hour", network.attempts)
 		}
 	})
+}
+
+func TestRefusalEnds(t *testing.T) {
+	_, gateway := gatewayAt(t, server.Options{PublishKeys: []string{"k"}})
+	var stderr bytes.Buffer
+	if code := start(t.Context(), []string{"--gateway", gateway}, "", &stderr); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	if want := "publish to weather/paris: refused with 401"; !strings.Contains(stderr.String(), want) {
+		t.Errorf("error %q does not say %q", stderr.String(), want)
+	}
 }
 
 func TestAtFindsTheHourOfThePlace(t *testing.T) {
