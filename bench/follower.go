@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// stalledBuffer keeps what the kernel takes for a follower that does not read as small as it may be.
-const stalledBuffer = 4 << 10
+// stalledBuffer bounds what the kernel takes for a follower that does not read, which would grow to megabytes. With less than two
+// segments of a loopback connection its sender would wait for timers once it reads on.
+const stalledBuffer = 128 << 10
 
 // follower is one client. Its goroutine owns what is not said to be shared.
 type follower struct {
