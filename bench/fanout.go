@@ -77,7 +77,7 @@ func (b Fanout) Run(ctx context.Context) (*Report, error) {
 	}
 	n := b.messages()
 	out.Connections = b.Followers
-	out.tell(c, p, measured, n, b.Volume, took)
+	out.tell(c, measured, n, b.Volume, took)
 	if out.Server != nil {
 		out.Server.CPUPerMillion = per(out.Server.CPUSeconds*1e6, out.Delivered)
 	}
@@ -169,7 +169,7 @@ func (c *crowd) figures(stage string, phase int, done func() float64) (stop func
 }
 
 // tell fills in what a phase of n messages came to.
-func (out *Report) tell(c *crowd, p *publisher, phase, n int, v Volume, took time.Duration) {
+func (out *Report) tell(c *crowd, phase, n int, v Volume, took time.Duration) {
 	l := c.losses(phase, n)
 	out.Losses = &l
 	out.Seconds, out.Size = seconds(took), v.Size

@@ -213,8 +213,7 @@ func (f *follower) live() {
 		}
 		if !f.returns.Load() {
 			f.cut.Add(1)
-			var refused *statusError
-			if errors.As(err, &refused) {
+			if errors.Is(err, ErrRefused) {
 				f.fail(err)
 			}
 			return
@@ -259,9 +258,12 @@ func (f *follower) again() error {
 
 // last returns the phase and the count of what came last.
 func (f *follower) last() (phase int, n uint32) {
-	for phase = phases - 1; phase > 0 && f.tallies[phase].next == 0; phase-- {
+	for phase = phases - 1; phase > 0; phase-- {
+		if n = f.tallies[phase].next; n > 0 {
+			return phase, n
+		}
 	}
-	return phase, f.tallies[phase].next
+	return warming, f.tallies[warming].next
 }
 
 func (f *follower) read() error {

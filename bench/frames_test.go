@@ -18,8 +18,10 @@ func TestFramingWhereverTheBytesAreCut(t *testing.T) {
 	}{
 		{"chunks", func() framing { return framing{kind: chunkedBody} }, "5;ext=1\r\nhello\r\n01\r\n!\r\n0\r\nA: b\r\n\r\nNEXT", "hello!", "NEXT"},
 		{"length", func() framing { return framing{left: 3} }, "abcd", "abc", "d"},
-		{"frames", func() framing { return framing{kind: webSocket} },
-			"\x81\x02hi\x89\x01p\x81\x00\x82\x7e\x01\x2c" + long + "\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x01y\x88\x02\x0f\xa5NEXT", "hi" + long + "y", "NEXT"},
+		{
+			"frames", func() framing { return framing{kind: webSocket} },
+			"\x81\x02hi\x89\x01p\x81\x00\x82\x7e\x01\x2c" + long + "\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x01y\x88\x02\x0f\xa5NEXT", "hi" + long + "y", "NEXT",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for cut := range len(test.in) - len(test.left) {

@@ -69,7 +69,7 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	out.Connections = b.Stalled + b.Followers
-	out.tell(fast, p, stalling, n, b.Volume, took)
+	out.tell(fast, stalling, n, b.Volume, took)
 	out.Latency, out.BesideStalled = fast.latency[measured].Latency(), out.Latency
 	out.Curves = []Curve{
 		{Name: "alone", Histogram: fast.latency[measured]}, {Name: "beside stalled followers", Histogram: fast.latency[stalling]},

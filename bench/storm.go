@@ -54,7 +54,11 @@ func (b Storm) Run(ctx context.Context) (*Report, error) {
 		})
 		published <- err
 	}()
-	defer func() { cancel(); p.conn.Close(); <-published }()
+	defer func() {
+		cancel()
+		p.conn.Close()
+		_ = <-published // the run has ended for a reason of its own
+	}()
 
 	begun := time.Now()
 	stop := c.figures("before the cut", measured, func() float64 { return time.Since(begun).Seconds() / b.For.Seconds() })
@@ -106,7 +110,7 @@ func (b Storm) Run(ctx context.Context) (*Report, error) {
 	}
 	out := r.report("storm")
 	out.Connections = b.Clients
-	out.tell(c, p, measured, sent, b.Volume, took)
+	out.tell(c, measured, sent, b.Volume, took)
 	out.Storm = &StormReport{Back: milliseconds(back), Complete: milliseconds(complete), Reconnects: c.back.Load()}
 	if out.Server = spent(before, after); out.Server != nil {
 		out.Server.CPUPerClient = per(out.Server.CPUSeconds*1e6, int64(b.Clients))

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -23,7 +22,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	flag.Parse()
 	if err := serve(*listen); err != nil {
-		slog.Error("bare", "err", err)
+		fmt.Fprintln(os.Stderr, "bare:", err)
 		os.Exit(1)
 	}
 }
