@@ -10,7 +10,7 @@ import (
 // The widths of the line that shows progress, in columns.
 const (
 	lineWidth = 79
-	barWidth  = 20
+	barWidth  = 10
 )
 
 // Line returns a function that shows progress in one line of a terminal, each time over the last.

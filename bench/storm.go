@@ -40,9 +40,10 @@ func (b Storm) Run(ctx context.Context) (*Report, error) {
 	}
 	defer p.abandon()
 
-	published := make(chan error, 1)
+	published, ended := make(chan error, 1), make(chan struct{})
 	sent, over := 0, make(chan struct{})
 	go func() {
+		defer close(ended)
 		var err error
 		sent, err = p.keep(ctx, measured, b.schedule(), math.MaxInt32, func() bool {
 			select {
@@ -57,7 +58,7 @@ func (b Storm) Run(ctx context.Context) (*Report, error) {
 	defer func() {
 		cancel()
 		p.conn.Close()
-		_ = <-published // the run has ended for a reason of its own
+		<-ended
 	}()
 
 	begun := time.Now()

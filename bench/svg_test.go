@@ -58,7 +58,7 @@ func TestLine(t *testing.T) {
 	var b bytes.Buffer
 	Line(&b)(Progress{"publishing", 0.5, strings.Repeat("ü", 200)})
 	ClearLine(&b)
-	if got := b.String(); !strings.HasPrefix(got, "\r\x1b[Kpublishing     [==========          ]  50 %") || strings.ContainsAny(got, "\n") ||
+	if got := b.String(); !strings.HasPrefix(got, "\r\x1b[Kpublishing     [=====     ]  50 %") || strings.ContainsAny(got, "\n") ||
 		strings.Count(got, "ü") > lineWidth || !strings.HasSuffix(got, "\r\x1b[K") {
 		t.Errorf("shows %q", got)
 	}
