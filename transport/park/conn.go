@@ -39,7 +39,8 @@ const (
 	closed
 )
 
-// conn is a connection that was taken from its handler.
+// conn is a connection that was taken from its handler and is held by goroutines: what is wrapped, and everything where there
+// is no epoll. See parked for the others.
 type conn struct {
 	net   net.Conn
 	out   outlet
