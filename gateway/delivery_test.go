@@ -10,7 +10,7 @@ import (
 // sink is a peer that takes everything and keeps nothing.
 type sink struct{ written atomic.Int64 }
 
-func (p *sink) Format() *Format { return plainFormat }
+func (p *sink) Greeting(parts [][]byte, _ Cursor) [][]byte { return parts }
 
 func (p *sink) AppendNotice(dst []byte, _ Notice) ([]byte, error) { return dst, nil }
 
@@ -30,7 +30,7 @@ func followSink(t testing.TB, g *Gateway, patterns ...string) *sink {
 		t.Fatal(err)
 	}
 	p := new(sink)
-	if _, err := g.Follow(FollowOptions{Start: start, Peer: p}); err != nil {
+	if _, err := begin(g, start, p, Terms{Format: plainFormat}); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -15,7 +15,7 @@ var asText = &gateway.Format{Name: "text", Append: func(dst []byte, m *gateway.M
 	return fmt.Appendf(dst, "%s: %s\n", m.Topic, m.Data)
 }}
 
-func (p *printer) Format() *gateway.Format { return asText }
+func (p *printer) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte { return parts }
 
 func (p *printer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 	if n.Kind == gateway.NoticeGap {
@@ -60,7 +60,8 @@ func Example() {
 
 	start, _ := g.Start([]gateway.Follow{{Pattern: pattern, Since: gateway.Since{Kind: gateway.SinceAll}}})
 	p := &printer{served: make(chan struct{})}
-	if _, err := g.Follow(gateway.FollowOptions{Start: start, Peer: p}); err != nil {
+	follower, terms := new(gateway.Follower), &gateway.Terms{Format: asText}
+	if err := g.Follow(follower, gateway.FollowOptions{Start: start, Peer: p, Terms: terms}); err != nil {
 		fmt.Println(err)
 	}
 	<-p.served

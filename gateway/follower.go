@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -9,27 +10,17 @@ import (
 type FollowOptions struct {
 	Start *Start
 	Peer  Peer
-	Class uint8 // for counting: below Options.Classes
-	// Greeting is written first, in front of everything (a stream's prelude and hello).
-	Greeting []byte
-	// Ping is how long nothing may be said before the peer gets a ping; 0 for never.
-	Ping time.Duration
-	// Wait ends a follower that has nothing pending after this time with an empty Batch (a held long poll); 0 for never.
-	Wait time.Duration
-	// MaxParts and MaxBytes bound one Batch; defaults 64 and 64 KiB. A part is never cut: the last may go over.
-	MaxParts, MaxBytes int
-	// Live makes the follower say when each followed topic has caught up (NoticeLive).
-	Live bool
-	// Raw says that the peer's client does not see a message's prev.
-	Raw bool
+	Terms *Terms
 }
 
-// Follower is one client's live position. Its shard alone serves it; its methods tell the shard, from any goroutine.
+// Follower is one client's live position. Its shard alone serves it; its methods tell the shard, from any goroutine. The zero
+// value follows nothing: a transport embeds one in its peer, and [Gateway.Follow] brings it to life.
 type Follower struct {
 	shard *shard
 
 	// What follows never changes.
 	peer     Peer
+	format   *Format
 	ping     time.Duration
 	wait     time.Duration
 	maxParts int
@@ -73,29 +64,21 @@ const maxReplyBytes = 64 << 10
 // maxPause bounds Ping and Wait, so that a time in the future is one.
 const maxPause = 365 * 24 * time.Hour
 
-// Follow makes a follower: its peer gets what comes after o.Start until it ends. It fails with [ErrClosed].
-func (g *Gateway) Follow(o FollowOptions) (*Follower, error) {
-	f := &Follower{
-		shard: g.shards[g.nextShard.Add(1)%uint64(len(g.shards))],
-		peer:  o.Peer, ping: min(o.Ping, maxPause), wait: min(o.Wait, maxPause), maxParts: o.MaxParts, maxBytes: o.MaxBytes, class: o.Class, live: o.Live, raw: o.Raw,
-		main: o.Start.position, notices: o.Start.notices, behind: true,
-	}
-	if f.maxParts <= 0 {
-		f.maxParts = 64
-	}
-	if f.maxBytes <= 0 {
-		f.maxBytes = 64 << 10
-	}
+// Follow brings f to life: its peer gets what comes after o.Start until it ends. It fails with [ErrClosed], and then the peer is not
+// called.
+func (g *Gateway) Follow(f *Follower, o FollowOptions) error {
+	t := o.Terms
+	f.shard = g.shards[g.nextShard.Add(1)%uint64(len(g.shards))]
+	f.peer, f.format, f.class, f.live, f.raw = o.Peer, t.Format, t.Class, t.Live, t.Raw
+	f.ping, f.wait = min(t.Ping, maxPause), min(t.Wait, maxPause)
+	f.maxParts, f.maxBytes = cmp.Or(max(0, t.MaxParts), 64), cmp.Or(max(0, t.MaxBytes), 64<<10)
+	f.main, f.notices, f.behind = o.Start.position, o.Start.notices, true
 	f.announce(f.main.subs)
-	if len(o.Greeting) > 0 {
-		f.replies = [][]byte{o.Greeting}
-	}
 	f.reply.follows = len(f.main.subs)
-	f.reply.bytes = len(o.Greeting)
 	if !f.shard.post(command{op: opFollow, follower: f}) {
-		return nil, ErrClosed
+		return ErrClosed
 	}
-	return f, nil
+	return nil
 }
 
 // announce has NoticeLive said for subs once they have caught up, if the follower says it at all.

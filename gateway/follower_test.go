@@ -20,7 +20,7 @@ func TestOptionsOutOfRangeDoNoHarm(t *testing.T) {
 		}
 		p := newLinePeer()
 		start, _ = g.Start(follows(t, g, "all", "a"))
-		_, _ = g.Follow(FollowOptions{Start: start, Peer: p, Ping: math.MaxInt64})
+		_, _ = begin(g, start, p, Terms{Ping: math.MaxInt64})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := text(p.lines(t)); got != "x" {
@@ -37,7 +37,7 @@ func TestARawPeerIsClosedBehindTheGap(t *testing.T) {
 			p := newLinePeer()
 			p.rawGap = true
 			start, _ := g.Start(follows(t, g, since, "a"))
-			f, err := g.Follow(FollowOptions{Start: start, Peer: p, Raw: true})
+			f, err := begin(g, start, p, Terms{Raw: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestAHeldPollEndsWithADrain(t *testing.T) {
 		p := newLinePeer()
 		p.polls = true
 		start, _ := g.Start(follows(t, g, "now", "a"))
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, Wait: time.Minute}); err != nil {
+		if _, err := begin(g, start, p, Terms{Wait: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()

@@ -120,7 +120,7 @@ func TestIdleFollowersArePinged(t *testing.T) {
 		g := newGateway(t, Options{})
 		p := newLinePeer()
 		start, _ := g.Start(follows(t, g, "now", "a"))
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, Ping: 20 * time.Second}); err != nil {
+		if _, err := begin(g, start, p, Terms{Ping: 20 * time.Second}); err != nil {
 			t.Fatal(err)
 		}
 		publish(t, g, "other", "x")
@@ -142,7 +142,7 @@ func TestHeldPollsAnswer(t *testing.T) {
 			p := newLinePeer()
 			p.polls = true
 			start, _ := g.Start(follows(t, g, "now", "a"))
-			if _, err := g.Follow(FollowOptions{Start: start, Peer: p, Wait: 25 * time.Second}); err != nil {
+			if _, err := begin(g, start, p, Terms{Wait: 25 * time.Second}); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()

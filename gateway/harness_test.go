@@ -52,11 +52,27 @@ type linePeer struct {
 	rawGap bool // it cannot be told of gaps
 	polls  bool // it finishes with its first batch
 	polled *Batch
+
+	greeting string
+}
+
+// begin makes a follower for a peer that reads lines, if the terms do not say otherwise.
+func begin(g *Gateway, start *Start, p Peer, t Terms) (*Follower, error) {
+	if t.Format == nil {
+		t.Format = lineFormat
+	}
+	f := new(Follower)
+	return f, g.Follow(f, FollowOptions{Start: start, Peer: p, Terms: &t})
 }
 
 func newLinePeer() *linePeer { return &linePeer{room: -1} }
 
-func (p *linePeer) Format() *Format { return lineFormat }
+func (p *linePeer) Greeting(parts [][]byte, _ Cursor) [][]byte {
+	if p.greeting != "" {
+		parts = append(parts, []byte(p.greeting))
+	}
+	return parts
+}
 
 func (p *linePeer) AppendNotice(dst []byte, n Notice) ([]byte, error) {
 	l := line{Topic: n.Topic, Seq: n.Cursor.Seq}
@@ -243,7 +259,7 @@ func follow(t testing.TB, g *Gateway, p *linePeer, since string, patterns ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := g.Follow(FollowOptions{Start: start, Peer: p, Live: true})
+	f, err := begin(g, start, p, Terms{Live: true})
 	if err != nil {
 		t.Fatal(err)
 	}

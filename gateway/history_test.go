@@ -278,7 +278,7 @@ func TestARawFollowerHearsNoDoubt(t *testing.T) {
 		p := newLinePeer()
 		p.rawGap = true
 		start, _ := g.Start(follows(t, g, "@1", "a"))
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: p, Raw: true}); err != nil {
+		if _, err := begin(g, start, p, Terms{Raw: true}); err != nil {
 			t.Fatal(err)
 		}
 		publish(t, g, "a", "2")
@@ -315,7 +315,7 @@ func TestTheFloorIsToldOnce(t *testing.T) {
 		p := newLinePeer()
 		start, _ := g.Start(follows(t, g, "@0", "**"))
 		p.setRoom(0)
-		f, err := g.Follow(FollowOptions{Start: start, Peer: p})
+		f, err := begin(g, start, p, Terms{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func TestWhatJoinsAFollowerAheadOfTheWalkLosesNothing(t *testing.T) {
 		g := newGateway(t, Options{Shards: 1})
 		still := &gate{newLinePeer(), make(chan struct{}), make(chan struct{})}
 		start, _ := g.Start(follows(t, g, "now", "gate"))
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: still}); err != nil {
+		if _, err := begin(g, start, still, Terms{}); err != nil {
 			t.Fatal(err)
 		}
 		publish(t, g, "gate", "x")
@@ -36,7 +36,7 @@ func TestWhatJoinsAFollowerAheadOfTheWalkLosesNothing(t *testing.T) {
 		}
 		p := newLinePeer()
 		start, _ = g.Start(follows(t, g, "all", "a"))
-		f, err := g.Follow(FollowOptions{Start: start, Peer: p, MaxParts: 1000, MaxBytes: 1 << 20})
+		f, err := begin(g, start, p, Terms{MaxParts: 1000, MaxBytes: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}

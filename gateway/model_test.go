@@ -177,7 +177,7 @@ func (m *model) connect(c *modelClient) {
 	m.drop(c)
 	c.peer = newLinePeer()
 	var err error
-	c.follower, err = m.g.Follow(FollowOptions{Start: m.start(c), Peer: c.peer, Live: true, MaxParts: 3, MaxBytes: 300, Ping: 5 * time.Second})
+	c.follower, err = begin(m.g, m.start(c), c.peer, Terms{Live: true, MaxParts: 3, MaxBytes: 300, Ping: 5 * time.Second})
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -63,6 +63,10 @@ func (s *shard) begin(f *Follower) {
 	counts.followers++
 	s.listen(f, f.main.subs)
 	f.said = s.now
+	f.replies = f.peer.Greeting(nil, Cursor{Epoch: s.gateway.history.log.epoch, Seq: f.main.seq})
+	for _, part := range f.replies {
+		f.reply.add(len(part))
+	}
 	if s.draining {
 		s.end(f, ReasonDraining, true)
 		return

@@ -49,7 +49,7 @@ func (o *outlet) add(part []byte, m mark) {
 
 // addMessage adds m in the follower's format. A message that the format cannot say moves the position all the same.
 func (o *outlet) addMessage(f *Follower, p *position, m *Message) {
-	e := m.encode(f.peer.Format())
+	e := m.encode(f.format)
 	if len(e.bytes) == 0 {
 		o.pass(p, m.Seq)
 		return

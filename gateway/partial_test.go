@@ -20,9 +20,10 @@ func TestPartialWritesGiveTheSameBytes(t *testing.T) {
 			remove(t, g, "b")
 			publish(t, g, "b", "after")
 			p := newLinePeer()
+			p.greeting = "{\"Kind\":\"reply\",\"Topic\":\"hello\"}\n"
 			p.setRoom(room)
 			start, _ := g.Start(append(follows(t, g, "@2", "a", "b"), follows(t, g, "@99", "c")...))
-			f, err := g.Follow(FollowOptions{Start: start, Peer: p, Live: true, Greeting: []byte("{\"Kind\":\"reply\",\"Topic\":\"hello\"}\n"), MaxParts: 4})
+			f, err := begin(g, start, p, Terms{Live: true, MaxParts: 4})
 			if err != nil {
 				t.Fatal(err)
 			}

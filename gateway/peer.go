@@ -5,8 +5,9 @@ import "errors"
 // Peer is what a follower's messages leave by: a transport's side of one client. Only the shard that owns the follower
 // calls it, one call at a time, and none of its methods may block.
 type Peer interface {
-	// Format is how messages are written to this peer. It never changes.
-	Format() *Format
+	// Greeting appends what is written first, in front of everything (an answer's head, a stream's prelude, hello), for a
+	// follower that begins at a cursor. It is called once. The bytes never change.
+	Greeting(parts [][]byte, at Cursor) [][]byte
 	// AppendNotice appends a notice as one unit to dst, or nothing where this peer has no way to say it. An error closes the
 	// follower with [ReasonGap]: so does a raw WebSocket facing a gap.
 	AppendNotice(dst []byte, n Notice) ([]byte, error)
@@ -16,8 +17,8 @@ type Peer interface {
 	// any other error ends the follower with [ReasonGone].
 	Write(b *Batch) (int, error)
 	// Close is the last call: the gateway has ended the follower (not called after Follower.Close(ReasonGone) nor after
-	// an error of Write). The peer says why, if it has a way to, and closes its connection. rest is the end of a unit that
-	// was written in part: it must precede whatever the peer still says. It never changes.
+	// an error of Write). The peer says why, if it has a way to, and closes its connection. rest is what was begun and must
+	// precede whatever the peer still says: the end of a unit that was written in part, or the greeting. It never changes.
 	Close(reason Reason, at Cursor, rest []byte)
 }
 

@@ -318,7 +318,7 @@ func stall(t testing.TB, g *Gateway) (release func()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: p}); err != nil {
+		if _, err := begin(g, start, p, Terms{}); err != nil {
 			t.Fatal(err)
 		}
 		gates = append(gates, p)

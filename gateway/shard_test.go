@@ -38,7 +38,7 @@ func TestManyAtOnceKeepOrderAndLoseNothing(t *testing.T) {
 				p := newLinePeer()
 				p.setRoom(rand.IntN(500))
 				start, _ := g.Start(follows(t, g, []string{"now", "all", "last:3"}[n%3], patterns[(i+n)%len(patterns)]))
-				f, err := g.Follow(FollowOptions{Start: start, Peer: p, Live: true, Ping: time.Nanosecond})
+				f, err := begin(g, start, p, Terms{Live: true, Ping: time.Nanosecond})
 				if err != nil {
 					t.Error(err)
 					return
@@ -105,7 +105,7 @@ func TestAHugeFanOutDoesNotHoldUpASmallOne(t *testing.T) {
 		join := func(topic string, n int) {
 			for range n {
 				start, _ := g.Start(follows(t, g, "now", topic))
-				if _, err := g.Follow(FollowOptions{Start: start, Peer: &countPeer{newLinePeer(), &served, topic}}); err != nil {
+				if _, err := begin(g, start, &countPeer{newLinePeer(), &served, topic}, Terms{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -198,7 +198,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			t.Errorf("ended with %q", reason)
 		}
 		start, _ := g.Start(follows(t, g, "now", "a"))
-		if _, err := g.Follow(FollowOptions{Start: start, Peer: p}); !errors.Is(err, ErrClosed) {
+		if _, err := begin(g, start, p, Terms{}); !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}
 		if err := g.Drain(t.Context()); err != nil {
@@ -232,7 +232,7 @@ func TestAddAndRemoveWhileCatchingUp(t *testing.T) {
 		p := newLinePeer()
 		release := stall(t, g) // all that follows comes to the shard at once
 		start, _ := g.Start(follows(t, g, "all", "a"))
-		f, err := g.Follow(FollowOptions{Start: start, Peer: p, Live: true, MaxParts: 1})
+		f, err := begin(g, start, p, Terms{Live: true, MaxParts: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

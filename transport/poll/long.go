@@ -23,11 +23,12 @@ func (long) Kind() transport.Kind { return transport.LongPoll }
 func (long) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) error {
 	held := park.Hold(w, r)
 	a := &answer{held: held, offer: f.Offer, pollMS: f.PollMS}
-	follower, err := f.Gateway.Follow(gateway.FollowOptions{
-		Start: f.Start, Peer: a, Class: uint8(transport.LongPoll),
+	follower := new(gateway.Follower)
+	err := f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: a, Terms: &gateway.Terms{
+		Format: wire.Envelope, Class: uint8(transport.LongPoll),
 		Wait:     max(f.Wait, 1), // to the gateway 0 means for ever
 		MaxParts: limitOf(f), MaxBytes: maxBytes,
-	})
+	}})
 	if err != nil {
 		// The gateway has closed since the request was admitted.
 		a.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
@@ -45,8 +46,8 @@ type answer struct {
 
 var _ gateway.Peer = (*answer)(nil)
 
-// Format implements [gateway.Peer].
-func (*answer) Format() *gateway.Format { return wire.Envelope }
+// Greeting implements [gateway.Peer]: nothing is said before the answer.
+func (*answer) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte { return parts }
 
 // AppendNotice implements [gateway.Peer]. The gateway may gather several notices in one part, so each ends with the comma
 // that has to stand between items.

@@ -11,6 +11,7 @@ import (
 	"tidings/gateway/journal"
 	"tidings/transport"
 	"tidings/transport/park"
+	"tidings/transport/wire"
 )
 
 // fakeHeld remembers its answer.
@@ -48,7 +49,7 @@ func TestAnswer(t *testing.T) {
 		}
 	}
 	m := gateway.NewMessage("k3f9a2m1", 0, &journal.Record{Seq: 42, Topic: "a", Type: "text/plain", Data: []byte(",")})
-	message := m.Encoded(a.Format())
+	message := m.Encoded(wire.Envelope)
 	const (
 		gap     = `{"gap":{"topic":"a","from":1,"to":2,"reason":"expired"}}`
 		deleted = `{"deleted":{"topic":"b","to":3}}`

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"net/http"
+	"slices"
 
 	"tidings/gateway"
 	"tidings/transport"
@@ -25,13 +26,14 @@ func Serve(w http.ResponseWriter, r *http.Request, f *transport.Request, framing
 	if framing.Notice == nil {
 		ping = 0
 	}
-	follower, err := f.Gateway.Follow(gateway.FollowOptions{
-		Start: f.Start, Peer: o, Class: uint8(framing.Kind), Greeting: o.greeting, Ping: ping, Live: framing.Enveloped,
-		Raw: !framing.Enveloped,
-	})
+	follower := new(gateway.Follower)
+	err = f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: o, Terms: &gateway.Terms{
+		Format: o.format(), Class: uint8(framing.Kind), Ping: ping, Live: framing.Enveloped, Raw: !framing.Enveloped,
+	}})
 	if err != nil {
 		// The status is out already, and the gateway has closed since the request was admitted.
-		o.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
+		at := f.Start.Cursor()
+		o.Close(gateway.ReasonDraining, at, slices.Concat(o.Greeting(nil, at)...))
 	}
 	answer.Conn.Serve(ears{follower})
 	return nil
@@ -42,7 +44,6 @@ type outlet struct {
 	conn    park.Conn
 	framing *Framing
 	offer   transport.Offer
-	// greeting is nil once the connection has taken the first of it: an answer that ends before needs it all the same.
 	greeting []byte
 	chunked  bool
 }
@@ -67,8 +68,11 @@ func (o *outlet) close(dst []byte, start int) []byte {
 	return dst
 }
 
-// Format implements [gateway.Peer].
-func (o *outlet) Format() *gateway.Format {
+// Greeting implements [gateway.Peer].
+func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte { return append(parts, o.greeting) }
+
+// format is how messages are written.
+func (o *outlet) format() *gateway.Format {
 	if o.chunked {
 		return o.framing.Chunked
 	}
@@ -85,18 +89,11 @@ func (o *outlet) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 
 // Write implements [gateway.Peer].
 func (o *outlet) Write(b *gateway.Batch) (int, error) {
-	n, err := o.conn.Write(b.Parts)
-	if n > 0 {
-		o.greeting = nil
-	}
-	return n, err
+	return o.conn.Write(b.Parts)
 }
 
 // Close implements [gateway.Peer].
 func (o *outlet) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
-	if o.greeting != nil {
-		rest = o.greeting
-	}
 	var last []byte
 	if bye, ok := transport.ByeFor(reason, o.offer); ok && o.framing.Bye != nil {
 		last = o.close(o.framing.Bye(nil, bye, at), 0)

@@ -132,8 +132,8 @@ func TestOutletFormat(t *testing.T) {
 	for _, framing := range framings {
 		plain, _ := open(framing, false)
 		chunked, _ := open(framing, true)
-		if plain.Format() != framing.Format || chunked.Format() != framing.Chunked {
-			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.Format().Name, chunked.Format().Name)
+		if plain.format() != framing.Format || chunked.format() != framing.Chunked {
+			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.format().Name, chunked.format().Name)
 		}
 	}
 }
@@ -143,13 +143,9 @@ func TestOutletEnds(t *testing.T) {
 	for room := range 300 {
 		o, c := open(&ndjson, true)
 		c.room = room
-		greeting := o.greeting
+		greeting := slices.Concat(o.Greeting(nil, gateway.Cursor{})...)
 		n := write(t, o, greeting)
-		var rest []byte
-		if n > 0 {
-			rest = greeting[n:]
-		}
-		o.Close(gateway.ReasonSlow, gateway.Cursor{}, rest)
+		o.Close(gateway.ReasonSlow, gateway.Cursor{}, greeting[n:])
 		lines := strings.Split(strings.TrimSuffix(body(t, c, true), "\n"), "\n")
 		if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"hello":`) || !strings.HasPrefix(lines[1], `{"bye":{"code":4002,`) {
 			t.Fatalf("room for %d: %q", room, lines)

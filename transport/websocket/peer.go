@@ -17,8 +17,8 @@ type peer struct {
 	conn   park.Conn
 	format *gateway.Format
 	offer  transport.Offer
-	// greeting is nil once the connection has taken the first of it: a close that comes before needs it all the same.
-	greeting []byte
+	head   []byte     // of the answer
+	hello  wire.Hello // where there are envelopes
 
 	// farewell is the close frame with which a client is answered that has closed, or broken the protocol. It is set by the
 	// reading goroutine, before it passes the same bytes to the follower as a reply, or ends it.
@@ -32,8 +32,13 @@ var (
 	errLeft = errors.New("the client has closed")
 )
 
-// Format implements [gateway.Peer].
-func (p *peer) Format() *gateway.Format { return p.format }
+// Greeting implements [gateway.Peer].
+func (p *peer) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
+	if p.format == Enveloped {
+		p.head = appendFrame(p.head, opText, wire.AppendHello(nil, p.hello))
+	}
+	return append(parts, p.head)
+}
 
 // AppendNotice implements [gateway.Peer].
 func (p *peer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
@@ -60,11 +65,7 @@ func (p *peer) Write(b *gateway.Batch) (int, error) {
 			}
 		}
 	}
-	n, err := p.conn.Write(b.Parts)
-	if n > 0 {
-		p.greeting = nil
-	}
-	return n, err
+	return p.conn.Write(b.Parts)
 }
 
 // Close implements [gateway.Peer].
@@ -91,8 +92,5 @@ func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
 
 // finish ends the connection behind what was written in part.
 func (p *peer) finish(rest, last []byte) {
-	if p.greeting != nil {
-		rest = p.greeting
-	}
 	p.conn.Finish([][]byte{rest, last})
 }

@@ -46,32 +46,25 @@ func TestPeerWriteAllocatesNothing(t *testing.T) {
 // TestPeerEnds sees what comes last in every state that a peer can be in.
 func TestPeerEnds(t *testing.T) {
 	at := gateway.Cursor{Epoch: "abcdefgh", Seq: 7}
-	head := []byte("HEAD")
 	farewell := appendClose(nil, 1001, "")
 	for _, c := range []struct {
 		name     string
 		format   *gateway.Format
-		begun    bool
 		farewell bool
 		rest     string
 		reason   gateway.Reason
 		want     string
 	}{
-		{"slow", Raw, true, false, "rest", gateway.ReasonSlow, "rest" + string(appendClose(nil, 4002, "slow"))},
-		{"gap", Raw, true, false, "", gateway.ReasonGap, string(appendClose(nil, 4005, "abcdefgh-7"))},
-		{"before the head", Raw, false, false, "", gateway.ReasonDraining, "HEAD" + string(appendClose(nil, 4001, "draining"))},
-		{"finished", Raw, true, false, "", gateway.ReasonFinished, string(appendClose(nil, 1000, ""))},
-		{"kicked", Enveloped, true, false, "", gateway.ReasonKicked, string(appendClose(appendFrame(nil, opText, []byte(`{"bye":{"code":4507,"reason":"kicked"}}`)), 4507, "kicked"))},
-		{"client left too", Enveloped, true, true, "rest", gateway.ReasonKicked, "rest" + string(farewell)},
+		{"slow", Raw, false, "rest", gateway.ReasonSlow, "rest" + string(appendClose(nil, 4002, "slow"))},
+		{"gap", Raw, false, "", gateway.ReasonGap, string(appendClose(nil, 4005, "abcdefgh-7"))},
+		{"before the head", Raw, false, "HEAD", gateway.ReasonDraining, "HEAD" + string(appendClose(nil, 4001, "draining"))},
+		{"finished", Raw, false, "", gateway.ReasonFinished, string(appendClose(nil, 1000, ""))},
+		{"kicked", Enveloped, false, "", gateway.ReasonKicked, string(appendClose(appendFrame(nil, opText, []byte(`{"bye":{"code":4507,"reason":"kicked"}}`)), 4507, "kicked"))},
+		{"client left too", Enveloped, true, "rest", gateway.ReasonKicked, "rest" + string(farewell)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := &fakeConn{room: 1}
-			p := &peer{conn: conn, format: c.format, greeting: head}
-			if c.begun {
-				if _, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("xrest")}}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			p := &peer{conn: conn, format: c.format}
 			if c.farewell {
 				p.farewell.Store(&farewell)
 			}

@@ -3,6 +3,7 @@ package websocket
 import (
 	"cmp"
 	"net/http"
+	"slices"
 
 	"tidings/gateway"
 	"tidings/transport"
@@ -37,19 +38,20 @@ func (t *sockets) Serve(w http.ResponseWriter, r *http.Request, f *transport.Req
 	if err != nil {
 		return err
 	}
-	p := &peer{conn: conn, format: Raw, offer: f.Offer, greeting: head}
+	p := &peer{conn: conn, format: Raw, offer: f.Offer, head: head}
 	if f.Wrap || protocol != "" {
-		p.format = Enveloped
-		p.greeting = appendFrame(head, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
+		p.format, p.hello = Enveloped, wire.HelloTo(f, transport.WebSocket)
 	}
-	follower, err := f.Gateway.Follow(gateway.FollowOptions{
-		Start: f.Start, Peer: p, Class: uint8(transport.WebSocket), Greeting: p.greeting, Ping: f.Ping,
+	follower := new(gateway.Follower)
+	err = f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &gateway.Terms{
+		Format: p.format, Class: uint8(transport.WebSocket), Ping: f.Ping,
 		Live: p.format == Enveloped,
 		Raw:  p.format != Enveloped,
-	})
+	}})
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
-		p.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
+		at := f.Start.Cursor()
+		p.Close(gateway.ReasonDraining, at, slices.Concat(p.Greeting(nil, at)...))
 	}
 	conn.Serve(newEars(p, follower, f, t.messageBytes))
 	return nil

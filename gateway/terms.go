@@ -1,0 +1,20 @@
+package gateway
+
+import "time"
+
+// Terms are what many followers have in common. They are shared: nobody changes them once a follower has them.
+type Terms struct {
+	// Format is how messages are written to the peers.
+	Format *Format
+	Class  uint8 // for counting: below Options.Classes
+	// Ping is how long nothing may be said before the peer gets a ping; 0 for never.
+	Ping time.Duration
+	// Wait ends a follower that has nothing pending after this time with an empty Batch (a held long poll); 0 for never.
+	Wait time.Duration
+	// MaxParts and MaxBytes bound one Batch; defaults 64 and 64 KiB. A part is never cut: the last may go over.
+	MaxParts, MaxBytes int
+	// Live makes the follower say when each followed topic has caught up (NoticeLive).
+	Live bool
+	// Raw says that the peers' clients do not see a message's prev.
+	Raw bool
+}
