@@ -41,9 +41,9 @@ func Serve(w http.ResponseWriter, r *http.Request, f *transport.Request, framing
 
 // outlet is the gateway's side of one stream. The shard that owns the follower owns it.
 type outlet struct {
-	conn    park.Conn
-	framing *Framing
-	offer   transport.Offer
+	conn     park.Conn
+	framing  *Framing
+	offer    transport.Offer
 	greeting []byte
 	chunked  bool
 }
@@ -69,7 +69,9 @@ func (o *outlet) close(dst []byte, start int) []byte {
 }
 
 // Greeting implements [gateway.Peer].
-func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte { return append(parts, o.greeting) }
+func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
+	return append(parts, o.greeting)
+}
 
 // format is how messages are written.
 func (o *outlet) format() *gateway.Format {
