@@ -97,9 +97,10 @@ func (f *Follower) Close(reason Reason) {
 }
 
 // Reply has a unit written to the peer in order with everything else: an answer to what the client sent. See [Follower.Room].
-func (f *Follower) Reply(unit []byte) {
+func (f *Follower) Reply(unit []byte) (room bool) {
 	f.reply.add(len(unit))
 	f.shard.post(command{op: opReply, follower: f, unit: unit})
+	return true
 }
 
 // Room blocks while more than 64 KiB of replies are unwritten, so that a client that sends without reading is not read

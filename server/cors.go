@@ -1,6 +1,10 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"tidings/transport/park"
+)
 
 // What pages of other origins may send and see (Fetch standard, "CORS protocol"). Cookies are not used, so that there is
 // no Access-Control-Allow-Credentials.
@@ -11,6 +15,19 @@ const (
 	corsSee = "ETag, Retry-After, Tidings-Cursor, Tidings-Count, Tidings-Bytes, Tidings-Followers"
 	corsAge = "600" // seconds for which a browser may remember a preflight
 )
+
+// varyOrigin goes out with every answer: whether a page may read it depends on whose it is.
+var varyOrigin = []park.Field{{Name: "Vary", Value: "Origin"}}
+
+// corsFields are what lets the page read the answer to a request that was admitted.
+func (s *Server) corsFields(e *entry) []park.Field {
+	if e.origin == "" {
+		return varyOrigin
+	}
+	return []park.Field{
+		varyOrigin[0], {Name: "Access-Control-Allow-Origin", Value: e.origin}, {Name: "Access-Control-Expose-Headers", Value: corsSee},
+	}
+}
 
 // cors adds what lets the page read the answer, if its origin is allowed, and answers preflights itself: then it returns
 // true.
@@ -32,8 +49,9 @@ func (s *Server) cors(w *recorder, r *http.Request) (answered bool) {
 		}
 		return preflight // any other request is refused where it goes
 	}
-	h.Set("Access-Control-Allow-Origin", e.origin)
-	h.Set("Access-Control-Expose-Headers", corsSee)
+	for _, f := range s.corsFields(&e)[1:] {
+		h.Set(f.Name, f.Value)
+	}
 	if preflight {
 		h.Set("Access-Control-Allow-Methods", corsMethods)
 		h.Set("Access-Control-Allow-Headers", corsSend)

@@ -8,7 +8,6 @@ import (
 	"math"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,40 +15,21 @@ import (
 	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/transport"
+	"tidings/transport/park"
 	"tidings/transport/websocket"
 )
 
-// followTopic answers GET /topics/{topic}.
-func (s *Server) followTopic(c *call) error {
-	topic, err := topicOf(c.r)
+// followGet answers GET /topics/{topic} and GET /topics.
+func (s *Server) followGet(c *call) error {
+	if c.r.ContentLength != 0 {
+		return badRequest.of("a GET has no body here; POST /follow has one") // its bytes would stay on the connection
+	}
+	q := inquiryOf(c)
+	a, err := askedOf(q)
 	if err != nil {
 		return err
 	}
-	q, err := queryOf(c.r)
-	if err != nil {
-		return err
-	}
-	if q.Has("topic") {
-		return badRequest.of("the topic is in the path; several topics are followed at /topics")
-	}
-	a, err := askedBy(q, topic)
-	if err != nil {
-		return err
-	}
-	return s.follow(c, a)
-}
-
-// followTopics answers GET /topics.
-func (s *Server) followTopics(c *call) error {
-	q, err := queryOf(c.r)
-	if err != nil {
-		return err
-	}
-	a, err := askedBy(q, q["topic"]...)
-	if err != nil {
-		return err
-	}
-	return s.follow(c, a)
+	return s.follow(c, q, a)
 }
 
 // followBytes bounds the body of POST /follow.
@@ -72,7 +52,7 @@ func (s *Server) followBody(c *call) error {
 	if a.Transport == transport.WebSocket.String() {
 		return badParameter.of("a WebSocket begins with GET")
 	}
-	return s.follow(c, &a)
+	return s.follow(c, inquiryOf(c), &a)
 }
 
 // asked are the parameters of a follow as they came: from a query or from the body of POST /follow.
@@ -86,33 +66,36 @@ type asked struct {
 	Wrap      scalar                 `json:"wrap"`
 }
 
-// askedBy reads a query. The n-th since belongs to the n-th topic, and a single one to all.
-func askedBy(q map[string][]string, topics ...string) (*asked, error) {
-	get := func(name string) string {
-		if values := q[name]; len(values) > 0 {
-			return values[0]
+// askedOf reads the path and the query of a GET. The n-th since belongs to the n-th topic, and a single one to all.
+func askedOf(q *inquiry) (*asked, error) {
+	p, err := parseParams(q.query)
+	if err != nil {
+		return nil, badRequest.of("the query cannot be parsed: " + err.Error())
+	}
+	topics := p.all("topic")
+	if escaped, one := strings.CutPrefix(q.path, "/topics/"); one {
+		if len(topics) > 0 {
+			return nil, badRequest.of("the topic is in the path; several topics are followed at /topics")
 		}
-		return ""
+		topic, err := unescapeTopic(escaped)
+		if err != nil {
+			return nil, err
+		}
+		topics = []string{topic}
 	}
 	a := &asked{
-		Transport: get("transport"), Session: get("session"), Wait: scalar(get("wait")), Limit: scalar(get("limit")),
-		Ping: scalar(get("ping")), Wrap: scalar(get("wrap")),
+		Transport: p.get("transport"), Session: p.get("session"), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
+		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")),
 	}
-	since := slices.Clone(q["since"])
-	for i := range since {
-		since[i] = strings.ReplaceAll(since[i], " ", "+") // of a time zone, which a query turns into a space
-	}
+	since := p.all("since")
 	if len(since) > 1 && len(since) != len(topics) {
 		return nil, badSince.of(fmt.Sprintf("%d times since for %d topics: give one for all, or one for each", len(since), len(topics)))
 	}
 	for i, topic := range topics {
 		item := transport.FollowItem{Topic: topic}
-		switch len(since) {
-		case 0:
-		case 1:
-			item.Since = since[0]
-		default:
-			item.Since = since[i]
+		if len(since) > 0 {
+			// A time zone's plus is what a query turns into a space.
+			item.Since = strings.ReplaceAll(since[min(i, len(since)-1)], " ", "+")
 		}
 		a.Follow = append(a.Follow, item)
 	}
@@ -172,80 +155,79 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 
 const sessionLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-// follow serves what was asked for by the transport that fits, once everything about it is known to be right.
-func (s *Server) follow(c *call, a *asked) error {
-	if c.r.Method == http.MethodGet && c.r.ContentLength != 0 {
-		return badRequest.of("a GET has no body here; POST /follow has one") // its bytes would stay on the connection
-	}
+// plan is a follow of which everything is known to be right: how it is served.
+type plan struct {
+	choice  fallback.Choice
+	grant   grant
+	request *transport.Request
+}
+
+// plan decides how what was asked for is served, or why it is not. Kind is that of the plan even where it is refused, as soon as it
+// is known.
+func (s *Server) plan(q *inquiry, a *asked) (p plan, err error) {
+	p.choice.Kind = transport.Poll
 	t, err := s.termsOf(a)
 	if err != nil {
-		return err
+		return p, err
 	}
 	choice, err := s.ladder.Choose(fallback.Wish{
-		Transport: a.Transport, Upgrade: isUpgrade(c.r), Accept: strings.Join(c.r.Header.Values("Accept"), ","), Wait: t.wait > 0,
+		Transport: a.Transport, Upgrade: q.upgrades(), Accept: q.accept, Wait: t.wait > 0,
 	})
 	if err != nil {
-		return err
+		return p, err
 	}
-	if choice.Kind == transport.WebSocket && !isUpgrade(c.r) {
-		return upgradeRequired.of("")
+	if choice.Kind == transport.WebSocket && !q.upgrades() {
+		return p, upgradeRequired.of("")
 	}
-	enveloped := choice.Kind == transport.WebSocket && hasToken(c.r.Header.Values("Sec-WebSocket-Protocol"), websocket.Protocol)
+	enveloped := choice.Kind == transport.WebSocket && hasToken([]string{q.handshake.Protocols}, websocket.Protocol)
 	if choice.Kind == transport.LongPoll && a.Wait == "" {
 		t.wait = maxWait // transport=longpoll alone
 	}
-	follows, err := s.followsOf(a.Follow, choice.Kind, resumeOf(c.r, choice.Kind))
+	follows, err := s.followsOf(a.Follow, choice.Kind, q.resume(choice.Kind))
 	if err != nil {
-		return err
+		return p, err
 	}
 	if len(follows) == 0 && !enveloped {
-		return badRequest.of("there is no topic to follow")
+		return p, badRequest.of("there is no topic to follow")
 	}
-	c.entry.kind = choice.Kind
-	var p *problem
-	if c.grant, p = s.admit(&c.entry); p != nil {
-		return s.comeBack(c, choice.Kind, p)
+	p.choice = choice
+	q.entry.kind = choice.Kind
+	var refused *problem
+	if p.grant, refused = s.admit(&q.entry); refused != nil {
+		return p, refused
 	}
 	f := &transport.Request{
 		Gateway: s.gateway, Follows: follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping,
 		PollMS: int(s.options.PollInterval.Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
 		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(follows) != 1 || !follows[0].Pattern.Exact(),
-	}
-	if f.Start, err = s.gateway.Start(follows); err != nil {
-		return s.comeBack(c, choice.Kind, problemOf(err))
+		Known: q.known, Handshake: q.handshake,
 	}
 	if choice.Kind == transport.WebSocket {
-		f.Upstream = &upstream{server: s, grant: c.grant, loopback: c.entry.loopback}
+		f.Upstream = s.upstreamFor(p.grant, q.entry.loopback)
 	}
-	s.record.Chose(choice)
-	return s.serve(c, choice.Kind, f)
+	f.Start, err = s.gateway.Start(follows)
+	p.request = f
+	return p, err
 }
 
-// serve hands an admitted request to its transport. Only a plain poll is answered through the recorder: the others take the
-// connection from what is below it.
-func (s *Server) serve(c *call, kind transport.Kind, f *transport.Request) error {
-	w := http.ResponseWriter(c.w)
-	if kind != transport.Poll {
-		w = c.w.ResponseWriter
-	}
-	if err := s.transports[kind].Serve(w, c.r, f); err != nil {
+// follow serves what was asked for by the transport that fits.
+func (s *Server) follow(c *call, q *inquiry, a *asked) error {
+	p, err := s.plan(q, a)
+	kind := p.choice.Kind
+	if err != nil {
 		return s.comeBack(c, kind, problemOf(err))
 	}
-	if c.w.status == 0 {
-		c.w.status = http.StatusOK
-		if kind == transport.WebSocket {
-			c.w.status = http.StatusSwitchingProtocols
+	s.record.Chose(p.choice)
+	// The transports do not answer through the recorder: they may take the connection from what is below it.
+	status, err := s.transports[kind].Serve(park.HTTP(c.w.ResponseWriter, c.r), p.request)
+	if err != nil {
+		if errors.Is(err, websocket.ErrVersion) {
+			c.w.Header().Set("Sec-WebSocket-Version", "13")
 		}
+		return s.comeBack(c, kind, problemOf(err))
 	}
+	c.w.status = status
 	return nil
-}
-
-// resumeOf returns where an EventSource says it was; that wins over since.
-func resumeOf(r *http.Request, kind transport.Kind) string {
-	if kind != transport.SSE {
-		return ""
-	}
-	return r.Header.Get("Last-Event-ID")
 }
 
 // followsOf parses and checks what is to be followed. Where no since is given, a plain poll begins with everything, and what

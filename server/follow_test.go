@@ -11,6 +11,7 @@ import (
 
 	"tidings/gateway"
 	"tidings/transport"
+	"tidings/transport/park"
 	"tidings/transport/websocket"
 )
 
@@ -23,13 +24,15 @@ type fake struct {
 
 func (f *fake) Kind() transport.Kind { return f.kind }
 
-func (f *fake) Serve(w http.ResponseWriter, _ *http.Request, r *transport.Request) error {
+func (f *fake) Serve(x park.Exchange, r *transport.Request) (int, error) {
 	f.got = r
 	if f.err == nil {
-		w.WriteHeader(http.StatusNoContent)
+		x.Reply(park.Reply{Status: http.StatusNoContent, Head: noFields})
 	}
-	return f.err
+	return http.StatusNoContent, f.err
 }
+
+var noFields = park.NewHead()
 
 // startFakes serves o with transports that only note what they are asked.
 func startFakes(t *testing.T, o Options) (*site, []*fake) {

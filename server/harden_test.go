@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tidings/transport"
+	"tidings/transport/park"
 )
 
 // Each test here is an attack that some gateway has fallen for.
@@ -191,15 +192,16 @@ type patient struct{ after time.Duration }
 
 func (patient) Kind() transport.Kind { return transport.Poll }
 
-func (p patient) Serve(w http.ResponseWriter, r *http.Request, _ *transport.Request) error {
-	select {
-	case <-r.Context().Done():
-		return r.Context().Err()
-	case <-time.After(p.after):
-		w.WriteHeader(http.StatusOK)
-		return nil
-	}
+func (p patient) Serve(x park.Exchange, _ *transport.Request) (int, error) {
+	h := x.Hold()
+	time.AfterFunc(p.after, func() { h.Reply(park.Reply{Head: noFields}) })
+	h.Serve(p)
+	return http.StatusOK, nil
 }
+
+func (patient) Data([]byte) bool { return false }
+func (patient) Ready()           {}
+func (patient) Gone()            {}
 
 // TestOversized: neither an announced length nor one that comes in chunks costs memory past the limit.
 func TestOversized(t *testing.T) {

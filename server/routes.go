@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -53,9 +54,9 @@ func (s *Server) router() *echo.Echo {
 	on(toPublish, "/topics/*", s.publish, http.MethodPost)
 	on(toPublish, "/topics/*", s.delete, http.MethodDelete)
 	on(toLook, "/topics/*", s.describe, head)
-	on(toFollow, "/topics/*", s.followTopic, get)
+	on(toFollow, "/topics/*", s.followGet, get)
 	on(toPublish, "/topics", s.batch, http.MethodPost)
-	on(toFollow, "/topics", s.followTopics, get)
+	on(toFollow, "/topics", s.followGet, get)
 	on(toFollow, "/follow", s.followBody, http.MethodPost)
 	on(toLook, "/livez", s.live, get, head)
 	on(toLook, "/readyz", s.ready, get, head)
@@ -111,11 +112,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		s.counters.request(rec.route, rec.status)
-		s.options.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", rec.status)
+		s.logRequest(r.Method, r.URL.Path, rec.status)
 	}()
 	s.guardBody(w, r)
 	if !s.cors(rec, r) {
 		s.echo.ServeHTTP(rec, r)
+	}
+}
+
+func (s *Server) logRequest(method, path string, status int) {
+	if s.options.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		s.options.Logger.Debug("request", "method", method, "path", path, "status", status)
 	}
 }
 
@@ -153,12 +160,6 @@ func loopback(r *http.Request) bool {
 	}
 	addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return ok && local(addr)
-}
-
-// isUpgrade reports whether a request asks to become a WebSocket (RFC 6455 section 4.2.1).
-func isUpgrade(r *http.Request) bool {
-	return r.Method == http.MethodGet && hasToken(r.Header.Values("Upgrade"), "websocket") &&
-		hasToken(r.Header.Values("Connection"), "upgrade")
 }
 
 // hasToken reports whether a comma-separated list has a token, whatever its case.

@@ -14,6 +14,7 @@ import (
 
 	"tidings/metrics"
 	"tidings/transport"
+	"tidings/transport/park"
 )
 
 func TestNoSuchRoute(t *testing.T) {
@@ -329,4 +330,4 @@ type broken struct{}
 
 func (broken) Kind() transport.Kind { return transport.Poll }
 
-func (broken) Serve(http.ResponseWriter, *http.Request, *transport.Request) error { panic("a secret") }
+func (broken) Serve(park.Exchange, *transport.Request) (int, error) { panic("a secret") }

@@ -17,6 +17,8 @@ import (
 	"tidings/gateway"
 	"tidings/gateway/journal/memory"
 	"tidings/transport"
+	"tidings/transport/front"
+	"tidings/transport/park"
 )
 
 // Server is the gateway's HTTP application. It is an http.Handler: serve it with [Server.Serve], or put it into another
@@ -32,6 +34,7 @@ type Server struct {
 	record     fallback.Record
 	counters   *counters
 	pulse      pulse
+	upstreams  sync.Map // *upstream by rights
 	echo       *echo.Echo
 
 	// ctx ends with Close: what a WebSocket sends up outlives the request that it came by.
@@ -96,6 +99,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("server: %s can be reached by others, and everybody could publish: set a publish key, "+
 			"listen on 127.0.0.1, or say that it is to be insecure", ln.Addr())
 	}
+	in, err := front.Listen(ln, &desk{server: s, loopback: loopback})
+	if err != nil {
+		_ = ln.Close() // nothing was accepted from it
+		return fmt.Errorf("server: %w", err)
+	}
+	defer in.Quiet()
 	var unused fresh
 	// Streams end when they end: there is no WriteTimeout. A slow body is bounded where it is read.
 	web := &http.Server{
@@ -106,12 +115,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ConnState:         unused.observe,
 		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context {
-			return context.WithValue(context.WithoutCancel(ctx), loopbackKey{}, loopback)
+			return park.WithLoops(context.WithValue(context.WithoutCancel(ctx), loopbackKey{}, loopback), in.Loops())
 		},
 	}
 	failed := make(chan error, 1)
 	var serving sync.WaitGroup
-	serving.Go(func() { failed <- web.Serve(ln) })
+	serving.Go(func() { failed <- web.Serve(in) })
 	defer serving.Wait()
 	select {
 	case err := <-failed:
@@ -124,7 +133,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	// Shutdown closes the listener first, so that who is told to come back does not come back to us.
 	done := make(chan error, 1)
 	go func() { done <- web.Shutdown(stop) }()
-	defer time.AfterFunc(freshGrace, unused.close).Stop()
+	defer time.AfterFunc(freshGrace, func() {
+		unused.close()
+		in.Quiet()
+	}).Stop()
 	if err := errors.Join(s.Drain(stop), <-done); err != nil {
 		_ = web.Close() // what is left has had its time
 		return fmt.Errorf("server: stopped with requests in flight: %w", err)

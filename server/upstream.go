@@ -3,32 +3,43 @@ package server
 import (
 	"crypto/rand"
 	"encoding/json"
-	"sync"
 
 	"tidings/gateway"
 	"tidings/transport"
 )
 
-// upstream serves what one WebSocket sends up, with the rights it was admitted with, and those of a token it sends later.
+// upstream serves what WebSockets send up that have the same rights. It never changes.
 type upstream struct {
 	server   *Server
 	loopback bool
-
-	mu    sync.Mutex // guards grant
-	grant grant
+	grant    grant
 }
 
 var _ transport.Upstream = (*upstream)(nil)
 
+// rights tell upstreams apart.
+type rights struct {
+	scope    string
+	publish  bool
+	loopback bool
+}
+
+// upstreamFor returns the one upstream of a grant. There are as many as there are credentials.
+func (s *Server) upstreamFor(g grant, loopback bool) transport.Upstream {
+	key := rights{g.scope, g.publish == nil, loopback}
+	if have, ok := s.upstreams.Load(key); ok {
+		return have.(*upstream)
+	}
+	have, _ := s.upstreams.LoadOrStore(key, &upstream{server: s, loopback: loopback, grant: g})
+	return have.(*upstream)
+}
+
 // Publish implements [transport.Upstream].
 func (u *upstream) Publish(item []byte) []byte {
-	u.mu.Lock()
-	g := u.grant
-	u.mu.Unlock()
-	if g.publish != nil {
-		return u.refuse(g.publish)
+	if u.grant.publish != nil {
+		return u.refuse(u.grant.publish)
 	}
-	receipt, p := u.server.publishItem(u.server.ctx, item, g.scope, "")
+	receipt, p := u.server.publishItem(u.server.ctx, item, u.grant.scope, "")
 	if p != nil {
 		return u.refuse(p)
 	}
@@ -37,15 +48,13 @@ func (u *upstream) Publish(item []byte) []byte {
 }
 
 // Token implements [transport.Upstream]. A wrong token leaves the rights as they were.
-func (u *upstream) Token(token string) []byte {
+func (u *upstream) Token(token string) (transport.Upstream, *transport.Refusal) {
 	scope, p := u.server.doors.publisher(token, u.loopback)
 	if p != nil {
-		return u.refuse(p)
+		u.server.counters.refused(p.kind)
+		return nil, p.refusal()
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.grant = grant{scope: scope}
-	return nil
+	return u.server.upstreamFor(grant{scope: scope}, u.loopback), nil
 }
 
 // Admit implements [transport.Upstream].

@@ -21,6 +21,7 @@ import (
 	"tidings/gateway"
 	"tidings/gateway/journal/memory"
 	"tidings/transport"
+	"tidings/transport/park"
 	"tidings/transport/poll"
 	"tidings/transport/sse"
 	"tidings/transport/stream"
@@ -85,7 +86,8 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.Start, err = h.Start(f.Follows); err != nil {
 		h.t.Error(err)
 	}
-	if err := transports[q.Get("transport")].Serve(w, r, f); err != nil {
+	f.Known = strings.Join(r.Header["If-None-Match"], ",")
+	if _, err := transports[q.Get("transport")].Serve(park.HTTP(w, r), f); err != nil {
 		h.t.Error(err)
 	}
 }

@@ -2,10 +2,10 @@ package transport
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 
 	"tidings/gateway"
+	"tidings/transport/park"
 )
 
 // Kind names a transport. Its number is the class under which the gateway counts its followers.
@@ -57,17 +57,21 @@ type Request struct {
 	Session string         // a label for this client
 	Node    string         // this gateway's name
 	Offer   Offer
+	// Known are the entity tags that the client of a poll has (If-None-Match).
+	Known     string
+	Handshake Handshake // for WebSocket
 	// Upstream serves what a client sends up a WebSocket; nil where it may send nothing.
 	Upstream Upstream
 }
 
-// Upstream is what a two-way transport needs of the server: publishing and following with the rights of its client.
+// Upstream is what a two-way transport needs of the server: publishing and following with the rights of its client. It is shared by
+// clients of the same rights, and never changes: equal ones are the same.
 type Upstream interface {
 	// Publish publishes an item (the wire's batch item, JSON) and returns the receipt's or the error's JSON members for the ack,
 	// without braces: `"topic":…` or `"error":{…}`.
 	Publish(item []byte) []byte
-	// Token replaces the credential of this connection; it returns nil, or the error's JSON members as Publish does.
-	Token(token string) []byte
+	// Token returns what serves a client that shows this credential instead of the one that it came with.
+	Token(token string) (Upstream, *Refusal)
 	// Admit parses and checks what is to be followed. The error says code, status and detail.
 	Admit(follows []FollowItem) ([]gateway.Follow, *Refusal)
 }
@@ -88,7 +92,7 @@ type Refusal struct {
 // Transport is one way to a client.
 type Transport interface {
 	Kind() Kind
-	// Serve answers an admitted request. w may carry header fields already (CORS): they go out with the answer. When Serve
-	// returns, w is not touched any more. An error means that nothing was sent yet: the caller answers with a problem.
-	Serve(w http.ResponseWriter, r *http.Request, f *Request) error
+	// Serve answers an admitted request and returns the status that it answered with. An error means that nothing was sent: the
+	// caller answers with a problem.
+	Serve(x park.Exchange, f *Request) (status int, err error)
 }

@@ -30,15 +30,6 @@ type inlet interface {
 	release()
 }
 
-type phase uint8
-
-const (
-	open      phase = iota
-	broken          // closed after a failed write; Gone is to come
-	finishing       // the last bytes are being written, or the client's close is awaited
-	closed
-)
-
 // conn is a connection that was taken from its handler and is held by goroutines: what is wrapped, and everything where there
 // is no epoll. See parked for the others.
 type conn struct {
@@ -52,11 +43,20 @@ type conn struct {
 	handler Handler // nil until Serve
 	owed    bool    // there was room again before there was a handler to hear it
 
+	resume chan struct{} // of size 1: read on
+
 	events sync.Mutex // held during Ready and Gone, so that Gone is the last
 	gone   bool       // guarded by events
 }
 
 var _ Conn = (*conn)(nil)
+
+func newConn(nc net.Conn, early []byte) *conn {
+	c := &conn{net: nc, early: early, resume: make(chan struct{}, 1)}
+	c.out = &batched{net: nc, room: c.room}
+	c.in = &buffered{net: nc}
+	return c
+}
 
 func (c *conn) Write(parts [][]byte) (int, error) {
 	if c.state() != open {
@@ -83,6 +83,7 @@ func (c *conn) Finish(parts [][]byte) {
 	if was != open {
 		return
 	}
+	c.Resume()
 	c.out.finish(parts, func(err error) {
 		half, ok := c.net.(interface{ CloseWrite() error })
 		if err != nil || !ok || half.CloseWrite() != nil || c.net.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
@@ -100,6 +101,14 @@ func (c *conn) Close() {
 	c.phase = closed
 	c.mu.Unlock()
 	c.cut()
+	c.Resume()
+}
+
+func (c *conn) Resume() {
+	select {
+	case c.resume <- struct{}{}:
+	default:
+	}
 }
 
 // cut closes without a goodbye: that of TLS could block.
@@ -136,10 +145,14 @@ func (c *conn) state() phase {
 func (c *conn) listen(h Handler) {
 	early := c.early
 	c.early = nil
-	ok := len(early) == 0 || c.hear(h, early)
-	for ok {
+	c.hear(h, early)
+	for {
 		b, err := c.in.read()
-		ok = err == nil && c.hear(h, b)
+		if err != nil {
+			c.in.release()
+			break
+		}
+		c.hear(h, b)
 		c.in.release()
 	}
 	c.mu.Lock()
@@ -155,12 +168,19 @@ func (c *conn) listen(h Handler) {
 	}
 }
 
-// hear passes bytes on. After Finish it drops them: they are read only so that the client's end is seen.
-func (c *conn) hear(h Handler, b []byte) bool {
-	if c.state() != open {
-		return true
+// hear passes bytes on, and waits while the handler wants no more. After Finish it drops them: they are read only so that the
+// client's end is seen.
+func (c *conn) hear(h Handler, b []byte) {
+	if len(b) == 0 || c.state() != open {
+		return
 	}
-	return h.Data(b) == nil
+	select {
+	case <-c.resume: // of an earlier time
+	default:
+	}
+	if !h.Data(b) {
+		<-c.resume
+	}
 }
 
 // room is called by the outlet, in a goroutine of its own, when there is room again or the connection broke.
@@ -193,5 +213,6 @@ func (c *conn) fail() {
 	c.mu.Unlock()
 	if was == open {
 		c.cut()
+		c.Resume()
 	}
 }

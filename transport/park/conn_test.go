@@ -12,7 +12,7 @@ import (
 func TestRoomBeforeServe(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
-	c := own(far, nil)
+	c := own(far, nil, nil)
 	defer c.Close()
 	c.(*conn).room(nil)
 	heard := newEars()
@@ -35,7 +35,7 @@ func (h halves) CloseWrite() error {
 func TestFinishLeavesTheClientItsSide(t *testing.T) {
 	for _, served := range []bool{false, true} {
 		near, far := net.Pipe()
-		c := own(halves{far, make(chan struct{})}, nil)
+		c := own(halves{far, make(chan struct{})}, nil, nil)
 		heard := newEars()
 		if served {
 			c.Serve(heard)
@@ -71,7 +71,7 @@ func (b *bounded) SetWriteDeadline(at time.Time) error {
 func TestDeadlinesEnd(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	w := &bounded{ResponseRecorder: httptest.NewRecorder()}
-	answer, err := Open(w, r, nil)
+	answer, err := HTTP(w, r).Open(textX)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +84,8 @@ func TestDeadlinesEnd(t *testing.T) {
 		t.Error("a stream leaves its deadline")
 	}
 
-	h := Hold(w, r)
-	h.Answer(nil, nil)
+	h := HTTP(w, r).Hold()
+	h.Reply(Reply{Head: textX})
 	h.Serve(newEars())
 	if !w.deadline.IsZero() {
 		t.Error("a poll leaves its deadline")

@@ -1,10 +1,8 @@
 package park
 
 import (
-	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -16,32 +14,27 @@ type held struct {
 	left    <-chan struct{} // closed when the client has left
 	wake    chan struct{}   // closed when there is an answer, or none will come
 
-	mu     sync.Mutex // guards the rest
-	phase  phase
-	fields http.Header
-	parts  [][]byte
+	mu    sync.Mutex // guards the rest
+	phase phase
+	reply Reply
 }
 
 var _ Held = (*held)(nil)
 
-// Write is not for a poll: its answer is one whole.
-func (c *held) Write([][]byte) (int, error) { return 0, errors.ErrUnsupported }
-
-func (c *held) Finish(parts [][]byte) { c.Answer(nil, parts) }
-
-func (c *held) Answer(fields http.Header, parts [][]byte) {
-	c.end(finishing, fields, slices.Clone(parts))
+func (c *held) Reply(r Reply) {
+	r.Parts = slices.Clone(r.Parts)
+	c.end(finishing, r)
 }
 
-func (c *held) Close() { c.end(closed, nil, nil) }
+func (c *held) Close() { c.end(closed, Reply{}) }
 
-func (c *held) end(next phase, fields http.Header, parts [][]byte) {
+func (c *held) end(next phase, r Reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != open {
 		return
 	}
-	c.phase, c.fields, c.parts = next, fields, parts
+	c.phase, c.reply = next, r
 	close(c.wake)
 }
 
@@ -51,7 +44,7 @@ func (c *held) Serve(h Handler) {
 	case <-c.left:
 	}
 	c.mu.Lock()
-	was, fields, parts := c.phase, c.fields, c.parts
+	was, answer := c.phase, c.reply
 	if was == open {
 		c.phase = closed
 	}
@@ -60,18 +53,13 @@ func (c *held) Serve(h Handler) {
 	case open:
 		h.Gone()
 		return
-	case closed, broken:
-		panic(http.ErrAbortHandler)
 	case finishing:
+	default:
+		panic(http.ErrAbortHandler)
 	}
-	put(c.w.Header(), fields)
-	c.w.Header().Set("Content-Length", strconv.Itoa(size(parts)))
 	_ = c.control.SetWriteDeadline(time.Now().Add(FinishTime)) // a recorder has none
-	c.w.WriteHeader(http.StatusOK)
-	for _, p := range parts {
-		if _, err := c.w.Write(p); err != nil {
-			panic(http.ErrAbortHandler) // the connection cannot serve another request
-		}
+	if err := reply(c.w, answer); err != nil {
+		panic(http.ErrAbortHandler) // the connection cannot serve another request
 	}
 	_ = c.control.SetWriteDeadline(time.Time{})
 }

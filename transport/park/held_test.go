@@ -2,9 +2,10 @@ package park
 
 import (
 	"context"
-	"errors"
 	"io"
+	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 )
 
@@ -33,32 +34,43 @@ func hold(ctx context.Context, t *testing.T, url string, web *http.Client) <-cha
 	return got
 }
 
+// countDials counts the connections that a client makes from now on.
+func countDials(web *http.Client) *atomic.Int32 {
+	n := new(atomic.Int32)
+	transport, _ := web.Transport.(*http.Transport)
+	dial := transport.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		n.Add(1)
+		return dial(ctx, network, address)
+	}
+	return n
+}
+
 func TestHeld(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			polls := make(chan Held)
+			polls := make(chan Held, 1)
 			ear := newEars()
-			remotes := make(chan string, 8)
-			url, web := kind.start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				remotes <- r.RemoteAddr
-				h := Hold(w, r)
+			url, web := kind.start(t, func(x Exchange) {
+				h := x.Hold()
 				polls <- h
 				h.Serve(ear)
-			}))
+			})
+			dials := countDials(web)
 			for range 2 {
 				got := hold(t.Context(), t, url, web)
 				h := <-polls
-				if _, err := h.Write(nil); !errors.Is(err, errors.ErrUnsupported) {
-					t.Errorf("Write: %v", err)
-				}
-				h.Answer(http.Header{"X-A": {"1"}}, [][]byte{[]byte("a"), []byte("b")})
+				h.Reply(Reply{Head: textX, Fields: []Field{{"X-A", "1"}}, Parts: [][]byte{[]byte("a"), []byte("b")}})
 				h.Close()
 				if body := <-got; body != "ab" {
 					t.Errorf("got %q", body)
 				}
 			}
-			if first, second := <-remotes, <-remotes; first != second {
-				t.Error("the second poll came by another connection")
+			if n := dials.Load(); n != 1 {
+				t.Errorf("two polls took %d connections", n)
 			}
 
 			ctx, leave := context.WithCancel(t.Context())
@@ -66,7 +78,7 @@ func TestHeld(t *testing.T) {
 			h := <-polls
 			leave()
 			ear.goneOnce(t)
-			h.Answer(nil, [][]byte{[]byte("too late")})
+			h.Reply(Reply{Head: textX, Parts: [][]byte{[]byte("too late")}})
 			<-got
 
 			got = hold(t.Context(), t, url, web)

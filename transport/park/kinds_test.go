@@ -12,32 +12,47 @@ import (
 )
 
 // kinds are the ways in which a client may be connected. Every test of the suite runs over each.
-var kinds = []struct {
-	name  string
-	taken bool // out of the handler
-	start func(t *testing.T, h http.Handler) (url string, client *http.Client)
-}{
-	{"tcp", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
-		return serve(t, h, listen(t, "tcp", "127.0.0.1:0"), nil)
+var kinds = []kind{
+	{"tcp", true, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
+		return serve(t, byHTTP(answer), listen(t, "tcp", "127.0.0.1:0"), nil)
 	}},
-	{"unix", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
-		return serve(t, h, listen(t, "unix", filepath.Join(t.TempDir(), "s")), nil)
+	{"unix", true, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
+		return serve(t, byHTTP(answer), listen(t, "unix", filepath.Join(t.TempDir(), "s")), nil)
 	}},
-	{"wrapped", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
-		return serve(t, h, wrapping{listen(t, "tcp", "127.0.0.1:0")}, nil)
+	{"wrapped", true, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
+		return serve(t, byHTTP(answer), wrapping{listen(t, "tcp", "127.0.0.1:0")}, nil)
 	}},
-	{"pipe", true, func(t *testing.T, h http.Handler) (string, *http.Client) {
+	{"pipe", true, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
 		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		return serve(t, h, l, l.dial)
+		return serve(t, byHTTP(answer), l, l.dial)
 	}},
-	{"tls", true, func(t *testing.T, h http.Handler) (string, *http.Client) { return secure(t, h, false) }},
-	{"handler", false, func(t *testing.T, h http.Handler) (string, *http.Client) {
+	{"tls", true, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
+		return secure(t, byHTTP(answer), false)
+	}},
+	{"handler", false, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
 		kept := func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(unhijackable{w, http.NewResponseController(w)}, r)
+			byHTTP(answer).ServeHTTP(unhijackable{w, http.NewResponseController(w)}, r)
 		}
 		return serve(t, http.HandlerFunc(kept), listen(t, "tcp", "127.0.0.1:0"), nil)
 	}},
-	{"http2", false, func(t *testing.T, h http.Handler) (string, *http.Client) { return secure(t, h, true) }},
+	{"http2", false, func(t *testing.T, answer func(Exchange)) (string, *http.Client) {
+		return secure(t, byHTTP(answer), true)
+	}},
+}
+
+type kind struct {
+	name  string
+	taken bool // out of the handler
+	start func(t *testing.T, answer func(Exchange)) (url string, client *http.Client)
+}
+
+// byHTTP answers requests that net/http has read.
+func byHTTP(answer func(Exchange)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Vary", "Origin")
+		answer(HTTP(w, r))
+	})
 }
 
 // unhijackable is a ResponseWriter whose connection cannot be taken.
@@ -61,7 +76,11 @@ func listen(t *testing.T, network, address string) net.Listener {
 
 func serve(t *testing.T, h http.Handler, l net.Listener, dial func() (net.Conn, error)) (string, *http.Client) {
 	t.Helper()
-	server := &http.Server{Handler: h}
+	return serveBy(t, &http.Server{Handler: h}, l, dial)
+}
+
+func serveBy(t *testing.T, server *http.Server, l net.Listener, dial func() (net.Conn, error)) (string, *http.Client) {
+	t.Helper()
 	var done sync.WaitGroup
 	done.Go(func() { _ = server.Serve(l) })
 	if dial == nil {

@@ -114,6 +114,9 @@ func (c *response) Serve(h Handler) {
 	}
 }
 
+// Resume implements [Conn]: nothing is read here.
+func (c *response) Resume() {}
+
 func (c *response) send(parts [][]byte) error {
 	for _, p := range parts {
 		if _, err := c.w.Write(p); err != nil {

@@ -33,14 +33,25 @@ func tune(raw syscall.RawConn) {
 // maxVectors is how many parts go into one call: a batch of the gateway.
 const maxVectors = 64
 
-// writev writes as much of parts as there is room for, without waiting and without an allocation. Full says that it was not
+// writev writes as much of parts as there is room for, without waiting and without an allocation. Short says that it was not
 // all.
-func writev(fd int, parts [][]byte) (taken int, full bool, err error) {
+func writev(fd int, parts [][]byte) (taken int, short bool, err error) {
+	if len(parts) <= fewVectors {
+		var vectors [fewVectors]unix.Iovec
+		return writevBy(fd, parts, vectors[:])
+	}
 	var vectors [maxVectors]unix.Iovec
+	return writevBy(fd, parts, vectors[:])
+}
+
+// fewVectors spares most writes the clearing of a kilobyte.
+const fewVectors = 4
+
+func writevBy(fd int, parts [][]byte, vectors []unix.Iovec) (taken int, short bool, err error) {
 	at := 0 // how much of parts[0] is written
 	for {
 		n, used, want := 0, 0, 0
-		for ; used < len(parts) && n < maxVectors; used++ {
+		for ; used < len(parts) && n < len(vectors); used++ {
 			p := parts[used]
 			if used == 0 {
 				p = p[at:]
@@ -56,7 +67,8 @@ func writev(fd int, parts [][]byte) (taken int, full bool, err error) {
 		if n == 0 {
 			return taken, false, nil
 		}
-		took, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&vectors[0])), uintptr(n))
+		// The descriptor does not block, so that the scheduler need not know of the call: telling it costs more than the rest of this.
+		took, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&vectors[0])), uintptr(n))
 		switch errno {
 		case 0:
 		case unix.EINTR:

@@ -35,7 +35,7 @@ func pair(t testing.TB) (c Conn, heard *ears) {
 		_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{near}, buf)
 		near.Close()
 	}()
-	c, heard = own(far, nil), newEars()
+	c, heard = own(far, nil, nil), newEars()
 	c.Serve(heard)
 	t.Cleanup(func() {
 		c.Close()
@@ -48,7 +48,7 @@ func pair(t testing.TB) (c Conn, heard *ears) {
 func TestRoomMissed(t *testing.T) {
 	near, far := dialed(t)
 	defer near.Close()
-	c := own(far, nil)
+	c := own(far, nil, nil)
 	defer c.Close()
 	total := 0
 	for want := 10_000; ; {

@@ -10,38 +10,59 @@ import (
 )
 
 // NewLong returns the transport that waits for something to answer with.
-func NewLong() transport.Transport { return long{} }
+func NewLong() transport.Transport { return &long{head: headOf("no-store")} }
 
-type long struct{}
+type long struct {
+	head  *park.Head
+	terms transport.Shared[terms]
+}
 
-var _ transport.Transport = long{}
+var _ transport.Transport = (*long)(nil)
 
 // Kind implements [transport.Transport].
-func (long) Kind() transport.Kind { return transport.LongPoll }
+func (*long) Kind() transport.Kind { return transport.LongPoll }
 
 // Serve implements [transport.Transport].
-func (long) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) error {
-	held := park.Hold(w, r)
-	a := &answer{held: held, offer: f.Offer, pollMS: f.PollMS}
-	follower := new(gateway.Follower)
-	err := f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: a, Terms: &gateway.Terms{
-		Format: wire.Envelope, Class: uint8(transport.LongPoll),
-		Wait:     max(f.Wait, 1), // to the gateway 0 means for ever
-		MaxParts: limitOf(f), MaxBytes: maxBytes,
-	}})
+func (l *long) Serve(x park.Exchange, f *transport.Request) (int, error) {
+	a := &answer{held: x.Hold(), terms: l.termsOf(f)}
+	err := f.Gateway.Follow(&a.Follower, gateway.FollowOptions{Start: f.Start, Peer: a, Terms: &a.terms.Terms})
 	if err != nil {
 		// The gateway has closed since the request was admitted.
 		a.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
 	}
-	held.Serve(ears{follower})
-	return nil
+	a.held.Serve((*ears)(a))
+	return http.StatusOK, nil
 }
 
-// answer is the gateway's side of one held poll: the first batch is the answer. The shard that owns the follower owns it.
-type answer struct {
-	held   park.Held
+// terms are what held polls have in common that wait as long, for as much.
+type terms struct {
+	gateway.Terms
+	head   *park.Head
 	offer  transport.Offer
 	pollMS int
+	shared sharedAnswer
+}
+
+func (l *long) termsOf(f *transport.Request) *terms {
+	wait, limit := max(f.Wait, 1), limitOf(f) // to the gateway a wait of 0 means for ever
+	return l.terms.Get(
+		func(t *terms) bool {
+			return t.Wait == wait && t.MaxParts == limit && t.pollMS == f.PollMS && t.offer.Equal(f.Offer)
+		},
+		func() *terms {
+			return &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, Terms: gateway.Terms{
+				Format: wire.Envelope, Class: uint8(transport.LongPoll), Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
+			}}
+		},
+	)
+}
+
+// answer is the gateway's side of one held poll, and all that there is of it: the first batch is the answer. The shard that owns
+// the follower owns it.
+type answer struct {
+	gateway.Follower
+	held  park.Held
+	terms *terms
 }
 
 var _ gateway.Peer = (*answer)(nil)
@@ -62,48 +83,33 @@ func (*answer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 
 // Write implements [gateway.Peer].
 func (a *answer) Write(b *gateway.Batch) (int, error) {
-	items := make([][]byte, 0, len(b.Parts))
-	for _, part := range b.Parts {
-		if last := len(part) - 1; last >= 0 && part[last] == ',' {
-			part = part[:last]
-		}
-		if len(part) > 0 {
-			items = append(items, part)
-		}
-	}
-	a.send(wire.Poll{Cursor: b.Cursor, Items: items, More: b.More, PollMS: a.pollMS, Offer: a.offer})
+	a.reply(a.terms.shared.of(b, a.terms))
 	return b.Bytes, gateway.ErrFinished
 }
 
 // Close implements [gateway.Peer]. A poll that is ended early has nothing to report but its position, and that is an answer
 // like any other: nobody's request fails. Where its client is to come back, not all of them come at the same time.
 func (a *answer) Close(reason gateway.Reason, at gateway.Cursor, _ []byte) {
-	pollMS := a.pollMS
+	pollMS := a.terms.pollMS
 	if code, ok := transport.CodeOf(reason); ok && code.Again() {
 		pollMS = transport.RetryMS()
 	}
-	a.send(wire.Poll{Cursor: at, PollMS: pollMS, Offer: a.offer})
+	parts, _ := wire.Poll{Cursor: at, PollMS: pollMS, Offer: a.terms.offer}.Parts()
+	a.reply(parts)
 }
 
-func (a *answer) send(p wire.Poll) {
-	parts, _ := p.Parts()
-	a.held.Answer(fieldsOf("no-store"), parts)
-}
+func (a *answer) reply(parts [][]byte) { a.held.Reply(park.Reply{Head: a.terms.head, Parts: parts}) }
 
-// ears hears the connection for the follower; nil once the poll was answered before it began.
-type ears struct{ follower *gateway.Follower }
+// ears hears a connection for its follower.
+type ears answer
 
-var _ park.Handler = ears{}
+var _ park.Handler = (*ears)(nil)
 
-// Data implements [park.Handler]: whoever sends before the answer is there is not heard.
-func (ears) Data([]byte) error { return nil }
+// Data implements [park.Handler]: nothing is read while an answer is awaited.
+func (*ears) Data([]byte) bool { return false }
 
 // Ready implements [park.Handler]: a poll is never written to short.
-func (ears) Ready() {}
+func (*ears) Ready() {}
 
 // Gone implements [park.Handler].
-func (e ears) Gone() {
-	if e.follower != nil {
-		e.follower.Close(gateway.ReasonGone)
-	}
-}
+func (e *ears) Gone() { e.Follower.Close(gateway.ReasonGone) }

@@ -3,7 +3,6 @@ package poll
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 	"testing"
 
@@ -17,19 +16,17 @@ import (
 // fakeHeld remembers its answer.
 type fakeHeld struct {
 	park.Held
-	fields http.Header
-	body   []byte
+	head *park.Head
+	body []byte
 }
 
-func (h *fakeHeld) Answer(fields http.Header, parts [][]byte) {
-	h.fields, h.body = fields, slices.Concat(parts...)
-}
+func (h *fakeHeld) Reply(r park.Reply) { h.head, h.body = r.Head, slices.Concat(r.Parts...) }
 
 const empty = `{"cursor":"k3f9a2m1-42","items":[],"more":false,"poll_ms":5000,"offer":{"transports":["sse"]}}`
 
 func newAnswer() (*answer, *fakeHeld) {
 	held := &fakeHeld{}
-	return &answer{held: held, offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}, held
+	return &answer{held: held, terms: &terms{head: headOf("no-store"), offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}}, held
 }
 
 // TestAnswer: the first batch is the answer, in whatever parts its units come.
@@ -82,8 +79,11 @@ func TestAnswer(t *testing.T) {
 		if string(held.body) != c.want {
 			t.Errorf("%s: %s, want %s", c.name, held.body, c.want)
 		}
-		if held.fields.Get("Cache-Control") != "no-store" || held.fields.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: fields %v", c.name, held.fields)
+		if held.head != a.terms.head {
+			t.Errorf("%s: head %v", c.name, held.head)
+		}
+		if n, _ := a.Write(batch); n != batch.Bytes || string(held.body) != c.want {
+			t.Errorf("%s, again: %s, want %s", c.name, held.body, c.want)
 		}
 	}
 }
@@ -114,20 +114,19 @@ func TestAnswerEndedEarly(t *testing.T) {
 func TestKnown(t *testing.T) {
 	const tag = `W/"k3f9a2m1-42"`
 	for _, c := range []struct {
-		fields []string
-		want   bool
+		field string
+		want  bool
 	}{
-		{nil, false},
-		{[]string{""}, false},
-		{[]string{tag}, true},
-		{[]string{`"k3f9a2m1-42"`}, true},
-		{[]string{`"k3f9a2m1-4"`, `W/"x" ,` + tag}, true},
-		{[]string{"*"}, true},
-		{[]string{`k3f9a2m1-42`}, false},
-		{[]string{`W/"k3f9a2m1-421"`}, false},
+		{"", false},
+		{tag, true},
+		{`"k3f9a2m1-42"`, true},
+		{`"k3f9a2m1-4",W/"x" ,` + tag, true},
+		{"*", true},
+		{`k3f9a2m1-42`, false},
+		{`W/"k3f9a2m1-421"`, false},
 	} {
-		if got := known(c.fields, tag); got != c.want {
-			t.Errorf("%q: %v", c.fields, got)
+		if got := known(c.field, tag); got != c.want {
+			t.Errorf("%q: %v", c.field, got)
 		}
 	}
 }

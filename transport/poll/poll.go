@@ -1,12 +1,11 @@
 package poll
 
 import (
-	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"tidings/transport"
+	"tidings/transport/park"
 	"tidings/transport/wire"
 )
 
@@ -23,20 +22,20 @@ func limitOf(f *transport.Request) int {
 	return min(f.Limit, maxItems)
 }
 
-// fieldsOf returns the header fields that every answer has.
-func fieldsOf(cacheControl string) http.Header {
-	return http.Header{
-		"Content-Type":           {"application/json"},
-		"Cache-Control":          {cacheControl},
-		"Vary":                   {"Accept, Accept-Encoding, Origin"},
-		"X-Content-Type-Options": {"nosniff"},
-	}
+// headOf returns the fields that every answer has.
+func headOf(cacheControl string) *park.Head {
+	return park.NewHead(
+		park.Field{Name: "Content-Type", Value: "application/json"},
+		park.Field{Name: "Cache-Control", Value: cacheControl},
+		park.Field{Name: "Vary", Value: "Accept, Accept-Encoding, Origin"},
+		park.Field{Name: "X-Content-Type-Options", Value: "nosniff"},
+	)
 }
 
 // New returns the transport that answers at once.
-func New() transport.Transport { return poll{} }
+func New() transport.Transport { return poll{headOf("no-cache")} }
 
-type poll struct{}
+type poll struct{ head *park.Head }
 
 var _ transport.Transport = poll{}
 
@@ -44,21 +43,19 @@ var _ transport.Transport = poll{}
 func (poll) Kind() transport.Kind { return transport.Poll }
 
 // Serve implements [transport.Transport].
-func (poll) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) error {
+func (p poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	// Newest is asked before Read. What is published in between comes twice, which a reader notices; the other way round it
 	// would be taken for known.
 	newest := f.Gateway.Newest(f.Follows).String()
 	tag := `W/"` + newest + `"`
-	header := w.Header()
-	vary := header["Vary"] // both sides say what they looked at
-	maps.Copy(header, fieldsOf("no-cache"))
-	header["Vary"] = append(vary, header["Vary"]...)
-	header.Set("ETag", tag)
-	header.Set("Tidings-Cursor", newest)
-	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && known(r.Header.Values("If-None-Match"), tag) {
-		header.Del("Content-Type") // of a body that is not there
-		w.WriteHeader(http.StatusNotModified)
-		return nil
+	reply := park.Reply{
+		Status: http.StatusOK, Head: p.head,
+		Fields: []park.Field{{Name: "ETag", Value: tag}, {Name: "Tidings-Cursor", Value: newest}},
+	}
+	if known(f.Known, tag) {
+		reply.Status = http.StatusNotModified
+		x.Reply(reply)
+		return reply.Status, nil
 	}
 
 	page := f.Gateway.Read(f.Start, limitOf(f), maxBytes)
@@ -74,23 +71,19 @@ func (poll) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) 
 			answer.Items = append(answer.Items, wire.AppendNotice(nil, item.Notice))
 		}
 	}
-	parts, size := answer.Parts()
-	header.Set("Content-Length", strconv.Itoa(size))
-	for _, part := range parts {
-		_, _ = w.Write(part) // a client that has left needs no more
-	}
+	var size int
+	reply.Parts, size = answer.Parts()
+	x.Reply(reply)
 	f.Gateway.Delivered(uint8(transport.Poll), messages, size)
-	return nil
+	return reply.Status, nil
 }
 
 // known reports whether an If-None-Match field holds tag, by the weak comparison of RFC 9110 section 8.8.3.2.
-func known(fields []string, tag string) bool {
-	for _, field := range fields {
-		for have := range strings.SplitSeq(field, ",") {
-			have = strings.TrimSpace(have)
-			if have == "*" || strings.TrimPrefix(have, "W/") == strings.TrimPrefix(tag, "W/") {
-				return true
-			}
+func known(field, tag string) bool {
+	for have := range strings.SplitSeq(field, ",") {
+		have = strings.TrimSpace(have)
+		if have == "*" || strings.TrimPrefix(have, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
 		}
 	}
 	return false

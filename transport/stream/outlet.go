@@ -11,82 +11,51 @@ import (
 )
 
 // Serve answers an admitted request with a stream of the given framing.
-func Serve(w http.ResponseWriter, r *http.Request, f *transport.Request, framing *Framing) error {
-	answer, err := park.Open(w, r, http.Header{
-		"Content-Type":           {framing.MediaType},
-		"Cache-Control":          {"no-store, no-transform"},
-		"X-Accel-Buffering":      {"no"},
-		"X-Content-Type-Options": {"nosniff"},
-	})
+func Serve(x park.Exchange, f *transport.Request, framing *Framing) (int, error) {
+	answer, err := x.Open(framing.head)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	o := newOutlet(answer, f, framing)
-	ping := f.Ping
-	if framing.Notice == nil {
-		ping = 0
-	}
-	follower := new(gateway.Follower)
-	err = f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: o, Terms: &gateway.Terms{
-		Format: o.format(), Class: uint8(framing.Kind), Ping: ping, Live: framing.Enveloped, Raw: !framing.Enveloped,
-	}})
+	err = f.Gateway.Follow(&o.Follower, gateway.FollowOptions{Start: f.Start, Peer: o, Terms: &o.terms.Terms})
 	if err != nil {
 		// The status is out already, and the gateway has closed since the request was admitted.
 		at := f.Start.Cursor()
 		o.Close(gateway.ReasonDraining, at, slices.Concat(o.Greeting(nil, at)...))
 	}
-	answer.Conn.Serve(ears{follower})
-	return nil
+	answer.Conn.Serve((*ears)(o))
+	return http.StatusOK, nil
 }
 
-// outlet is the gateway's side of one stream. The shard that owns the follower owns it.
+// outlet is the gateway's side of one stream, and all that there is of it. The shard that owns the follower owns it.
 type outlet struct {
+	gateway.Follower
 	conn     park.Conn
-	framing  *Framing
-	offer    transport.Offer
-	greeting []byte
-	chunked  bool
+	terms    *terms
+	greeting *[][]byte // nil once it was asked for
 }
 
 var _ gateway.Peer = (*outlet)(nil)
 
 func newOutlet(answer park.Answer, f *transport.Request, framing *Framing) *outlet {
-	o := &outlet{conn: answer.Conn, framing: framing, offer: f.Offer, chunked: answer.Chunked}
-	hello := append(answer.Head, framing.Prelude...)
-	if framing.Hello != nil {
-		hello = framing.Hello(hello, wire.HelloTo(f, framing.Kind))
-	}
-	o.greeting = o.close(hello, len(answer.Head))
-	return o
-}
-
-// close ends a unit that begins at start.
-func (o *outlet) close(dst []byte, start int) []byte {
-	if o.chunked {
-		return wire.CloseChunk(dst, start)
-	}
-	return dst
+	t := framing.terms(f, answer.Chunked)
+	greeting := t.greeting(answer.Head, f)
+	return &outlet{conn: answer.Conn, terms: t, greeting: &greeting}
 }
 
 // Greeting implements [gateway.Peer].
 func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
-	return append(parts, o.greeting)
-}
-
-// format is how messages are written.
-func (o *outlet) format() *gateway.Format {
-	if o.chunked {
-		return o.framing.Chunked
-	}
-	return o.framing.Format
+	parts = append(parts, *o.greeting...)
+	o.greeting = nil
+	return parts
 }
 
 // AppendNotice implements [gateway.Peer].
 func (o *outlet) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
-	if o.framing.Notice == nil {
+	if o.terms.framing.Notice == nil {
 		return dst, nil
 	}
-	return o.close(o.framing.Notice(dst, n), len(dst)), nil
+	return o.terms.close(o.terms.framing.Notice(dst, n), len(dst)), nil
 }
 
 // Write implements [gateway.Peer].
@@ -97,33 +66,25 @@ func (o *outlet) Write(b *gateway.Batch) (int, error) {
 // Close implements [gateway.Peer].
 func (o *outlet) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
 	var last []byte
-	if bye, ok := transport.ByeFor(reason, o.offer); ok && o.framing.Bye != nil {
-		last = o.close(o.framing.Bye(nil, bye, at), 0)
+	if bye, ok := transport.ByeFor(reason, o.terms.offer); ok && o.terms.framing.Bye != nil {
+		last = o.terms.close(o.terms.framing.Bye(nil, bye, at), 0)
 	}
-	if o.chunked {
+	if o.terms.chunked {
 		last = append(last, wire.LastChunk...)
 	}
 	o.conn.Finish([][]byte{rest, last})
 }
 
-// ears hears the connection for the follower; nil once the stream has ended before it began.
-type ears struct{ follower *gateway.Follower }
+// ears hears a connection for its follower.
+type ears outlet
 
-var _ park.Handler = ears{}
+var _ park.Handler = (*ears)(nil)
 
 // Data implements [park.Handler]: a stream has no upstream, and what is sent up all the same means nothing.
-func (ears) Data([]byte) error { return nil }
+func (*ears) Data([]byte) bool { return true }
 
 // Ready implements [park.Handler].
-func (e ears) Ready() {
-	if e.follower != nil {
-		e.follower.Ready()
-	}
-}
+func (e *ears) Ready() { e.Follower.Ready() }
 
 // Gone implements [park.Handler].
-func (e ears) Gone() {
-	if e.follower != nil {
-		e.follower.Close(gateway.ReasonGone)
-	}
-}
+func (e *ears) Gone() { e.Follower.Close(gateway.ReasonGone) }

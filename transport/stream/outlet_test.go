@@ -39,9 +39,10 @@ func (c *fakeConn) Finish(parts [][]byte) {
 }
 
 func (c *fakeConn) Close()             { c.finished = true }
+func (c *fakeConn) Resume()            {}
 func (c *fakeConn) Serve(park.Handler) {}
 
-var framings = []*Framing{&ndjson, &mixedRaw, &mixedEnvelope, &replaceRaw, &replaceEnvelope}
+var framings = []*Framing{ndjson, mixedRaw, mixedEnvelope, replaceRaw, replaceEnvelope}
 
 const head = "HTTP/1.1 200 OK\r\n\r\n"
 
@@ -51,7 +52,7 @@ func open(framing *Framing, chunked bool) (*outlet, *fakeConn) {
 	f := &transport.Request{Start: &gateway.Start{}, Offer: transport.Offer{Transports: []string{"sse"}}}
 	answer := park.Answer{Conn: c, Chunked: chunked}
 	if chunked {
-		answer.Head = []byte(head)
+		answer.Head = [][]byte{[]byte(head)}
 	}
 	return newOutlet(answer, f, framing), c
 }
@@ -88,8 +89,8 @@ func TestOutlet(t *testing.T) {
 	parts := "--tidings\r\n" + part("hello", hello) + part("gap", gap) + part("ping", ping) +
 		strings.TrimSuffix(part("bye", bye), "\r\n") + "--\r\n"
 	want := map[*Framing]string{
-		&ndjson: lines, &mixedRaw: parts, &mixedEnvelope: parts,
-		&replaceRaw: "--tidings\r\n", &replaceEnvelope: "--tidings\r\n",
+		ndjson: lines, mixedRaw: parts, mixedEnvelope: parts,
+		replaceRaw: "--tidings\r\n", replaceEnvelope: "--tidings\r\n",
 	}
 	numbers := regexp.MustCompile(`(Content-Length: |retry_ms":)[0-9]+`)
 	for _, framing := range framings {
@@ -105,7 +106,7 @@ func TestOutlet(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			write(t, o, o.greeting, unit[len("before"):])
+			write(t, o, greeting(o), unit[len("before"):])
 			o.Close(gateway.ReasonDraining, gateway.Cursor{Epoch: "k3f9a2m1", Seq: 7}, nil)
 			got := numbers.ReplaceAllString(body(t, c, chunked), "${1}N")
 			if got != want[framing] {
@@ -117,6 +118,8 @@ func TestOutlet(t *testing.T) {
 		}
 	}
 }
+
+func greeting(o *outlet) []byte { return slices.Concat(o.Greeting(nil, gateway.Cursor{})...) }
 
 func write(t *testing.T, o *outlet, parts ...[]byte) int {
 	t.Helper()
@@ -132,8 +135,8 @@ func TestOutletFormat(t *testing.T) {
 	for _, framing := range framings {
 		plain, _ := open(framing, false)
 		chunked, _ := open(framing, true)
-		if plain.format() != framing.Format || chunked.format() != framing.Chunked {
-			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.format().Name, chunked.format().Name)
+		if plain.terms.Format != framing.Format || chunked.terms.Format != framing.Chunked {
+			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.terms.Format.Name, chunked.terms.Format.Name)
 		}
 	}
 }
@@ -141,11 +144,11 @@ func TestOutletFormat(t *testing.T) {
 // TestOutletEnds: whatever the connection has taken when a stream ends, what it gets in the end is whole.
 func TestOutletEnds(t *testing.T) {
 	for room := range 300 {
-		o, c := open(&ndjson, true)
+		o, c := open(ndjson, true)
 		c.room = room
-		greeting := slices.Concat(o.Greeting(nil, gateway.Cursor{})...)
-		n := write(t, o, greeting)
-		o.Close(gateway.ReasonSlow, gateway.Cursor{}, greeting[n:])
+		begin := greeting(o)
+		n := write(t, o, begin)
+		o.Close(gateway.ReasonSlow, gateway.Cursor{}, begin[n:])
 		lines := strings.Split(strings.TrimSuffix(body(t, c, true), "\n"), "\n")
 		if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"hello":`) || !strings.HasPrefix(lines[1], `{"bye":{"code":4002,`) {
 			t.Fatalf("room for %d: %q", room, lines)
@@ -156,8 +159,8 @@ func TestOutletEnds(t *testing.T) {
 // TestOutletReasons: clients that should come back hear when, and those that are done hear nothing.
 func TestOutletReasons(t *testing.T) {
 	for _, reason := range gateway.Reasons {
-		o, c := open(&ndjson, false)
-		write(t, o, o.greeting)
+		o, c := open(ndjson, false)
+		write(t, o, greeting(o))
 		c.taken = nil
 		o.Close(reason, gateway.Cursor{}, nil)
 		code, told := transport.CodeOf(reason)
@@ -168,16 +171,6 @@ func TestOutletReasons(t *testing.T) {
 			t.Errorf("%s: it said %q", reason, c.taken)
 		}
 	}
-}
-
-// TestEarsWithoutFollower: a stream that ended before it began has nobody to tell.
-func TestEarsWithoutFollower(t *testing.T) {
-	e := ears{}
-	if err := e.Data([]byte("x")); err != nil {
-		t.Error(err)
-	}
-	e.Ready()
-	e.Gone()
 }
 
 func TestFramingOf(t *testing.T) {

@@ -1,10 +1,9 @@
 package stream
 
 import (
-	"net/http"
-
 	"tidings/gateway"
 	"tidings/transport"
+	"tidings/transport/park"
 	"tidings/transport/wire"
 )
 
@@ -15,7 +14,7 @@ const (
 	Replace = "multipart/x-mixed-replace"
 )
 
-var ndjson = Framing{
+var ndjson = Frame(&Framing{
 	Kind: transport.Stream, MediaType: NDJSON, Format: wire.NDJSON, Chunked: wire.NDJSONChunked, Enveloped: true,
 	Hello: func(dst []byte, h wire.Hello) []byte { return append(wire.AppendHello(dst, h), '\n') },
 	Notice: func(dst []byte, n gateway.Notice) []byte {
@@ -24,34 +23,34 @@ var ndjson = Framing{
 	Bye: func(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
 		return append(wire.AppendBye(dst, b), '\n')
 	},
-}
+})
 
-var mixedRaw = Framing{
+var mixedRaw = Frame(&Framing{
 	Kind: transport.Stream, MediaType: Mixed + "; boundary=" + wire.Boundary,
 	Format: wire.MultipartRaw, Chunked: wire.MultipartRawChunked,
 	Prelude: wire.MultipartOpening, Hello: wire.AppendMultipartHello, Notice: wire.AppendMultipartNotice, Bye: lastPart,
-}
+})
 
-var mixedEnvelope = Framing{
+var mixedEnvelope = Frame(&Framing{
 	Kind: transport.Stream, MediaType: Mixed + "; boundary=" + wire.Boundary,
 	Format: wire.MultipartEnvelope, Chunked: wire.MultipartEnvelopeChunked, Enveloped: true,
 	Prelude: wire.MultipartOpening, Hello: wire.AppendMultipartHello, Notice: wire.AppendMultipartNotice, Bye: lastPart,
-}
+})
 
 func lastPart(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
 	return wire.AppendMultipartBye(dst, b)
 }
 
 // A browser shows each part of x-mixed-replace in the place of the one before it, so there is nothing but messages.
-var replaceRaw = Framing{
+var replaceRaw = Frame(&Framing{
 	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
 	Format: wire.ReplaceRaw, Chunked: wire.ReplaceRawChunked, Prelude: wire.MultipartOpening,
-}
+})
 
-var replaceEnvelope = Framing{
+var replaceEnvelope = Frame(&Framing{
 	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
 	Format: wire.ReplaceEnvelope, Chunked: wire.ReplaceEnvelopeChunked, Prelude: wire.MultipartOpening,
-}
+})
 
 // New returns the streaming transport.
 func New() transport.Transport { return streaming{} }
@@ -64,20 +63,20 @@ var _ transport.Transport = streaming{}
 func (streaming) Kind() transport.Kind { return transport.Stream }
 
 // Serve implements [transport.Transport].
-func (streaming) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) error {
-	return Serve(w, r, f, framingOf(f.Format, f.Wrap))
+func (streaming) Serve(x park.Exchange, f *transport.Request) (int, error) {
+	return Serve(x, f, framingOf(f.Format, f.Wrap))
 }
 
 func framingOf(mediaType string, wrap bool) *Framing {
 	switch {
 	case mediaType == Mixed && wrap:
-		return &mixedEnvelope
+		return mixedEnvelope
 	case mediaType == Mixed:
-		return &mixedRaw
+		return mixedRaw
 	case mediaType == Replace && wrap:
-		return &replaceEnvelope
+		return replaceEnvelope
 	case mediaType == Replace:
-		return &replaceRaw
+		return replaceRaw
 	}
-	return &ndjson
+	return ndjson
 }

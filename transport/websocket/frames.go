@@ -78,6 +78,11 @@ func (f *frames) feed(b []byte) error {
 	return nil
 }
 
+// atRest reports whether nothing has begun that is not complete, and nothing has ended.
+func (f *frames) atRest() bool {
+	return !f.ended && !f.within && f.had == 0 && f.message == nil && f.control == nil && !f.state.Fragmented()
+}
+
 func (f *frames) end(err error) error {
 	f.ended, f.message, f.control = true, nil, nil
 	return err

@@ -1,12 +1,13 @@
 package websocket
 
 import (
-	"bytes"
 	"crypto/sha1" // RFC 6455 section 1.3 asks for it, and nothing depends on its strength
 	"encoding/base64"
 	"errors"
-	"net/http"
 	"strings"
+
+	"tidings/transport"
+	"tidings/transport/park"
 )
 
 // Protocol is the subprotocol of the envelope.
@@ -18,7 +19,7 @@ var (
 	ErrMethod = errors.New("a websocket handshake is a GET request")
 	// ErrUpgrade: there is no "Upgrade: websocket" with "Connection: upgrade" over HTTP/1.1; answer with 426.
 	ErrUpgrade = errors.New("the request does not ask for an upgrade to websocket over HTTP/1.1")
-	// ErrVersion: the version is another than 13; answer with 426. "Sec-WebSocket-Version: 13" is set.
+	// ErrVersion: the version is another than 13; answer with 426 and "Sec-WebSocket-Version: 13".
 	ErrVersion = errors.New("the version of websocket is not 13")
 	// ErrKey: Sec-WebSocket-Key is not the base64 of 16 bytes; answer with 400.
 	ErrKey = errors.New("Sec-WebSocket-Key is not the base64 of 16 bytes")
@@ -27,55 +28,63 @@ var (
 // guid is a constant of RFC 6455 section 1.3.
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+// handshake checks what a request says and returns the value of Sec-WebSocket-Accept, and the protocol that was agreed on:
+// [Protocol] or none.
+func handshake(h *transport.Handshake) (accept, protocol string, err error) {
+	switch {
+	case !h.Get:
+		return "", "", ErrMethod
+	case !h.HTTP11 || !has(h.Upgrade, "websocket") || !has(h.Connection, "upgrade"):
+		return "", "", ErrUpgrade
+	case h.Version != "13":
+		return "", "", ErrVersion
+	}
+	var nonce [18]byte // of 24 characters, as the decoder counts
+	if n, err := base64.StdEncoding.Decode(nonce[:], []byte(h.Key)); len(h.Key) != 24 || err != nil || n != 16 {
+		return "", "", ErrKey
+	}
+	for name := range strings.SplitSeq(h.Protocols, ",") {
+		if strings.TrimSpace(name) == Protocol {
+			protocol = Protocol
+		}
+	}
+	var text [24 + len(guid)]byte
+	sum := sha1.Sum(append(append(text[:0], h.Key...), guid...))
+	return base64.StdEncoding.EncodeToString(sum[:]), protocol, nil
+}
+
 // unsent are the fields that a 101 has its own of, or that speak of a body.
 var unsent = map[string]bool{
 	"Connection": true, "Upgrade": true, "Content-Length": true, "Content-Type": true, "Transfer-Encoding": true,
 	"Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true, "Sec-Websocket-Extensions": true,
 }
 
-// handshake checks r and returns the head of the answer, with what is in fields already, and the protocol that was agreed
-// on: [Protocol] or none.
-func handshake(fields http.Header, r *http.Request) (head []byte, protocol string, err error) {
-	key := r.Header.Get("Sec-Websocket-Key")
-	switch {
-	case r.Method != http.MethodGet:
-		return nil, "", ErrMethod
-	case r.ProtoMajor != 1 || r.ProtoMinor < 1 || !has(r.Header["Upgrade"], "websocket") || !has(r.Header["Connection"], "upgrade"):
-		return nil, "", ErrUpgrade
-	case r.Header.Get("Sec-Websocket-Version") != "13":
-		fields.Set("Sec-Websocket-Version", "13")
-		return nil, "", ErrVersion
+// breaks are what would end a field.
+var breaks = strings.NewReplacer("\r", " ", "\n", " ")
+
+// appendHead appends the head of the answer.
+func appendHead(dst []byte, accept, protocol string, fields []park.Field) []byte {
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = append(dst, accept...)
+	if protocol != "" {
+		dst = append(dst, "\r\nSec-WebSocket-Protocol: "...)
+		dst = append(dst, protocol...)
 	}
-	if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
-		return nil, "", ErrKey
-	}
-	for _, offered := range r.Header["Sec-Websocket-Protocol"] {
-		for name := range strings.SplitSeq(offered, ",") {
-			if strings.TrimSpace(name) == Protocol {
-				protocol = Protocol
-			}
+	dst = append(dst, "\r\n"...)
+	for _, f := range fields {
+		if !unsent[f.Name] {
+			dst = append(append(append(dst, f.Name...), ": "...), breaks.Replace(f.Value)...)
+			dst = append(dst, "\r\n"...)
 		}
 	}
-	accept := sha1.Sum([]byte(key + guid))
-	var b bytes.Buffer
-	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
-	b.WriteString(base64.StdEncoding.EncodeToString(accept[:]))
-	if protocol != "" {
-		b.WriteString("\r\nSec-WebSocket-Protocol: " + protocol)
-	}
-	b.WriteString("\r\n")
-	_ = fields.WriteSubset(&b, unsent) // writing to a buffer cannot fail
-	b.WriteString("\r\n")
-	return b.Bytes(), protocol, nil
+	return append(dst, "\r\n"...)
 }
 
 // has reports whether one of the comma-separated values is token, in any case.
-func has(values []string, token string) bool {
-	for _, value := range values {
-		for one := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(one), token) {
-				return true
-			}
+func has(values, token string) bool {
+	for one := range strings.SplitSeq(values, ",") {
+		if strings.EqualFold(strings.TrimSpace(one), token) {
+			return true
 		}
 	}
 	return false

@@ -12,17 +12,14 @@ import (
 	"tidings/transport/wire"
 )
 
-// peer is the gateway's side of one WebSocket. The shard that owns the follower owns it, farewell excepted.
+// peer is the gateway's side of one WebSocket, and all that there is of it while its client is silent. The shard that owns the
+// follower owns it, talk excepted.
 type peer struct {
-	conn   park.Conn
-	format *gateway.Format
-	offer  transport.Offer
-	head   []byte     // of the answer
-	hello  wire.Hello // where there are envelopes
-
-	// farewell is the close frame with which a client is answered that has closed, or broken the protocol. It is set by the
-	// reading goroutine, before it passes the same bytes to the follower as a reply, or ends it.
-	farewell atomic.Pointer[[]byte]
+	gateway.Follower
+	conn     park.Conn
+	terms    *terms
+	greeting *[]byte              // nil once it was asked for
+	talk     atomic.Pointer[talk] // what the client is saying; nil while that is nothing. The loop sets it
 }
 
 var _ gateway.Peer = (*peer)(nil)
@@ -32,17 +29,19 @@ var (
 	errLeft = errors.New("the client has closed")
 )
 
+// enveloped reports whether messages say their topic.
+func (p *peer) enveloped() bool { return p.terms.Live }
+
 // Greeting implements [gateway.Peer].
 func (p *peer) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
-	if p.format == Enveloped {
-		p.head = appendFrame(p.head, opText, wire.AppendHello(nil, p.hello))
-	}
-	return append(parts, p.head)
+	parts = append(parts, *p.greeting)
+	p.greeting = nil
+	return parts
 }
 
 // AppendNotice implements [gateway.Peer].
 func (p *peer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
-	if p.format == Enveloped {
+	if p.enveloped() {
 		return appendFrame(dst, opText, wire.AppendNotice(nil, n)), nil
 	}
 	switch n.Kind {
@@ -57,9 +56,9 @@ func (p *peer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 
 // Write implements [gateway.Peer].
 func (p *peer) Write(b *gateway.Batch) (int, error) {
-	if frame := p.farewell.Load(); frame != nil {
+	if frame := p.farewell(); frame != nil {
 		for i, part := range b.Parts {
-			if &part[0] == &(*frame)[0] {
+			if &part[0] == &frame[0] {
 				p.conn.Finish(b.Parts[:i+1])
 				return 0, errLeft
 			}
@@ -68,14 +67,25 @@ func (p *peer) Write(b *gateway.Batch) (int, error) {
 	return p.conn.Write(b.Parts)
 }
 
+// farewell returns the close frame with which a client is answered that has closed, or broken the protocol; nil if it has not.
+func (p *peer) farewell() []byte {
+	t := p.talk.Load()
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.farewell
+}
+
 // Close implements [gateway.Peer].
 func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
-	bye, told := transport.ByeFor(reason, p.offer)
-	switch {
-	case p.farewell.Load() != nil:
-		p.finish(rest, *p.farewell.Load())
+	bye, told := transport.ByeFor(reason, p.terms.offer)
+	if frame := p.farewell(); frame != nil {
+		p.finish(rest, frame)
 		return
-	case !told:
+	}
+	if !told {
 		p.finish(rest, appendClose(nil, uint16(ws.StatusNormalClosure), ""))
 		return
 	}
@@ -84,13 +94,11 @@ func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
 		text = at.String() // where to come back
 	}
 	var last []byte
-	if p.format == Enveloped {
+	if p.enveloped() {
 		last = appendFrame(nil, opText, wire.AppendBye(nil, bye))
 	}
 	p.finish(rest, appendClose(last, uint16(bye.Code), text))
 }
 
 // finish ends the connection behind what was written in part.
-func (p *peer) finish(rest, last []byte) {
-	p.conn.Finish([][]byte{rest, last})
-}
+func (p *peer) finish(rest, last []byte) { p.conn.Finish([][]byte{rest, last}) }

@@ -30,9 +30,14 @@ func (c *fakeConn) Write(parts [][]byte) (int, error) {
 func (c *fakeConn) Finish(parts [][]byte) { c.last = slices.Concat(parts...) }
 func (c *fakeConn) Close()                {}
 func (c *fakeConn) Serve(park.Handler)    {}
+func (c *fakeConn) Resume()               {}
+
+func onTerms(f *gateway.Format) *terms {
+	return &terms{Terms: gateway.Terms{Format: f, Live: f == Enveloped}}
+}
 
 func TestPeerWriteAllocatesNothing(t *testing.T) {
-	p := &peer{conn: &fakeConn{room: 1 << 30}, format: Raw}
+	p := &peer{conn: &fakeConn{room: 1 << 30}, terms: onTerms(Raw)}
 	b := &gateway.Batch{Parts: [][]byte{[]byte("one"), []byte("two")}, Bytes: 6}
 	if n := testing.AllocsPerRun(100, func() {
 		if n, err := p.Write(b); n != 6 || err != nil {
@@ -64,9 +69,9 @@ func TestPeerEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := &fakeConn{room: 1}
-			p := &peer{conn: conn, format: c.format}
+			p := &peer{conn: conn, terms: onTerms(c.format)}
 			if c.farewell {
-				p.farewell.Store(&farewell)
+				p.talk.Store(&talk{farewell: farewell})
 			}
 			p.Close(c.reason, at, []byte(c.rest))
 			if string(conn.last) != c.want {
@@ -79,12 +84,12 @@ func TestPeerEnds(t *testing.T) {
 // TestPeerLeaves answers a client's close in its turn, and writes nothing behind it.
 func TestPeerLeaves(t *testing.T) {
 	conn := &fakeConn{room: 4}
-	p := &peer{conn: conn, format: Raw}
+	p := &peer{conn: conn, terms: onTerms(Raw)}
 	if n, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("one"), []byte("two")}}); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}
 	farewell := []byte("bye")
-	p.farewell.Store(&farewell)
+	p.talk.Store(&talk{farewell: farewell})
 	if n, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("wo")}}); n != 2 || err != nil || conn.last != nil {
 		t.Fatal(n, err, conn.last)
 	}
@@ -127,30 +132,6 @@ func TestCloseBody(t *testing.T) {
 		if got := closeBody(1000, c.reason); len(got) != c.want+2 || checkClose(got) != nil {
 			t.Errorf("%.10s: %d bytes", c.reason, len(got)-2)
 		}
-	}
-}
-
-// fakeFollower has no room.
-type fakeFollower struct {
-	replies int
-	reason  gateway.Reason
-}
-
-func (f *fakeFollower) Ready()                                                  {}
-func (f *fakeFollower) Close(reason gateway.Reason)                             { f.reason = reason }
-func (f *fakeFollower) Reply([]byte)                                            { f.replies++ }
-func (f *fakeFollower) Room() bool                                              { return false }
-func (f *fakeFollower) Add([]gateway.Follow, func(gateway.Cursor) []byte) error { return nil }
-func (f *fakeFollower) Remove([]gateway.Pattern, []byte)                        {}
-
-// TestNoRoom stops to obey a client whose follower has ended.
-func TestNoRoom(t *testing.T) {
-	f := &fakeFollower{}
-	e := &ears{peer: &peer{conn: &fakeConn{}, format: Enveloped}, follower: f}
-	e.frames = frames{state: 1, limit: 100, hear: e.hear}
-	pings := slices.Concat(masked(opPing, true, ""), masked(opPing, true, ""))
-	if err := e.Data(pings); err != nil || f.replies != 1 {
-		t.Errorf("%v, %d replies", err, f.replies)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"tidings/gateway"
 	"tidings/gateway/journal/memory"
 	"tidings/transport"
+	"tidings/transport/park"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,6 +63,7 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	query := q.URL.Query()
 	f := &transport.Request{
 		Gateway: r.gateway, Wrap: query.Get("wrap") == "1", Ping: r.ping, Offer: transport.Offer{Transports: []string{"websocket"}},
+		Handshake: transport.HandshakeOf(q),
 	}
 	if !r.mute {
 		f.Upstream = (*upstream)(r)
@@ -80,10 +82,13 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	switch err := New(1000).Serve(w, q, f); {
+	switch _, err := New(1000).Serve(park.HTTP(w, q), f); {
 	case errors.Is(err, ErrMethod):
 		w.WriteHeader(http.StatusMethodNotAllowed)
-	case errors.Is(err, ErrVersion), errors.Is(err, ErrUpgrade):
+	case errors.Is(err, ErrVersion):
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		w.WriteHeader(http.StatusUpgradeRequired)
+	case errors.Is(err, ErrUpgrade):
 		w.WriteHeader(http.StatusUpgradeRequired)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -114,11 +119,11 @@ func (u *upstream) Publish(item []byte) []byte {
 	return fmt.Appendf(nil, `"topic":%q,"seq":%d`, receipt.Topic, receipt.Cursor.Seq)
 }
 
-func (u *upstream) Token(token string) []byte {
+func (u *upstream) Token(token string) (transport.Upstream, *transport.Refusal) {
 	if token != "good" {
-		return []byte(`"error":{"code":"unauthorized","status":401,"detail":"no such token"}`)
+		return nil, &transport.Refusal{Code: "unauthorized", Status: 401, Detail: "no such token"}
 	}
-	return nil
+	return u, nil
 }
 
 func (u *upstream) Admit(items []transport.FollowItem) (follows []gateway.Follow, refusal *transport.Refusal) {

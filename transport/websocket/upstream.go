@@ -33,33 +33,43 @@ func (i *id) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// obey does what a client asks for and answers it. It returns false if text is nothing that the wire allows.
-func (e *ears) obey(text []byte) bool {
+// obeyOne does what a client asks for and answers it. It returns false if text is nothing that the wire allows.
+func (t *talk) obeyOne(text []byte) bool {
 	var r request
 	if err := json.Unmarshal(text, &r); err != nil {
 		return false
 	}
+	upstream := t.rights()
 	switch {
+	case r.Follow == nil && r.Unfollow == nil && r.Publish == nil && r.Token == nil:
+		if r.Ping {
+			t.ack(r.ID, nil)
+		}
+	case upstream == nil:
+		t.refuse(r.ID, forbidden)
 	case r.Follow != nil:
-		e.follow(&r)
+		t.follow(upstream, &r)
 	case r.Unfollow != nil:
-		e.unfollow(&r)
+		t.unfollow(&r)
 	case r.Publish != nil:
-		if e.upstream == nil {
-			e.refuse(r.ID, forbidden)
-			break
-		}
-		e.ack(r.ID, e.upstream.Publish(r.Publish))
-	case r.Ping:
-		e.ack(r.ID, nil)
+		t.ack(r.ID, upstream.Publish(r.Publish))
 	case r.Token != nil:
-		if e.upstream == nil {
-			e.refuse(r.ID, forbidden)
-			break
-		}
-		e.ack(r.ID, e.upstream.Token(*r.Token))
+		t.token(upstream, &r)
 	}
 	return true
+}
+
+// token replaces the client's rights, if the token has any.
+func (t *talk) token(upstream transport.Upstream, r *request) {
+	with, refusal := upstream.Token(*r.Token)
+	if refusal != nil {
+		t.refuse(r.ID, refusal)
+		return
+	}
+	t.mu.Lock()
+	t.upstream = with
+	t.mu.Unlock()
+	t.ack(r.ID, nil)
 }
 
 // The refusals that are not the server's.
@@ -68,51 +78,43 @@ var (
 	tooManyTopics = &transport.Refusal{Code: "too_many_topics", Status: 400, Detail: gateway.ErrTooManyTopics.Error()}
 )
 
-func (e *ears) follow(r *request) {
-	if e.upstream == nil {
-		e.refuse(r.ID, forbidden)
-		return
-	}
+func (t *talk) follow(upstream transport.Upstream, r *request) {
 	for i := range r.Follow {
 		if r.Follow[i].Since == "" {
 			r.Follow[i].Since = "now"
 		}
 	}
-	follows, refusal := e.upstream.Admit(r.Follow)
+	follows, refusal := upstream.Admit(r.Follow)
 	if refusal != nil {
-		e.refuse(r.ID, refusal)
+		t.refuse(r.ID, refusal)
 		return
 	}
-	err := e.follower.Add(follows, func(at gateway.Cursor) []byte {
+	err := t.peer.Add(follows, func(at gateway.Cursor) []byte {
 		return ack(r.ID, append(at.Append([]byte(`"at":"`)), '"'))
 	})
 	if err != nil { // there is no other reason
-		e.refuse(r.ID, tooManyTopics)
+		t.refuse(r.ID, tooManyTopics)
 	}
 }
 
-func (e *ears) unfollow(r *request) {
-	if e.upstream == nil {
-		e.refuse(r.ID, forbidden)
-		return
-	}
+func (t *talk) unfollow(r *request) {
 	patterns := make([]gateway.Pattern, 0, len(r.Unfollow))
 	for _, text := range r.Unfollow {
 		pattern, err := gateway.ParsePattern(text)
 		if err != nil {
-			e.refuse(r.ID, &transport.Refusal{Code: "invalid_topic", Status: 400, Detail: err.Error()})
+			t.refuse(r.ID, &transport.Refusal{Code: "invalid_topic", Status: 400, Detail: err.Error()})
 			return
 		}
 		patterns = append(patterns, pattern)
 	}
-	e.follower.Remove(patterns, ack(r.ID, nil))
+	t.peer.Remove(patterns, ack(r.ID, nil))
 }
 
-func (e *ears) ack(i id, members []byte) { e.follower.Reply(ack(i, members)) }
+func (t *talk) ack(i id, members []byte) { t.reply(ack(i, members)) }
 
-func (e *ears) refuse(i id, r *transport.Refusal) {
+func (t *talk) refuse(i id, r *transport.Refusal) {
 	text, _ := json.Marshal(r) // strings and a number always marshal
-	e.ack(i, append([]byte(`"error":`), text...))
+	t.ack(i, append([]byte(`"error":`), text...))
 }
 
 // ack returns the frame of {"ack":{…}} with further members.

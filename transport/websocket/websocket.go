@@ -21,38 +21,63 @@ func New(messageBytes int) transport.Transport {
 	return &sockets{messageBytes: cmp.Or(messageBytes, DefaultMessageBytes)}
 }
 
-type sockets struct{ messageBytes int }
+type sockets struct {
+	messageBytes   int
+	raw, enveloped transport.Shared[terms]
+}
 
 var _ transport.Transport = (*sockets)(nil)
 
 // Kind implements [transport.Transport].
 func (*sockets) Kind() transport.Kind { return transport.WebSocket }
 
+// terms are what WebSockets have in common that are served the same.
+type terms struct {
+	gateway.Terms
+	offer        transport.Offer
+	upstream     transport.Upstream // nil where nothing may be sent up
+	messageBytes int
+}
+
+func (t *sockets) termsOf(f *transport.Request, enveloped bool) *terms {
+	shared, format := &t.raw, Raw
+	if enveloped {
+		shared, format = &t.enveloped, Enveloped
+	}
+	return shared.Get(
+		func(have *terms) bool {
+			return have.Ping == f.Ping && have.upstream == f.Upstream && have.offer.Equal(f.Offer)
+		},
+		func() *terms {
+			return &terms{offer: f.Offer, upstream: f.Upstream, messageBytes: t.messageBytes, Terms: gateway.Terms{
+				Format: format, Class: uint8(transport.WebSocket), Ping: f.Ping, Live: enveloped, Raw: !enveloped,
+			}}
+		},
+	)
+}
+
 // Serve implements [transport.Transport]. It refuses what is no handshake with one of this package's errors.
-func (t *sockets) Serve(w http.ResponseWriter, r *http.Request, f *transport.Request) error {
-	head, protocol, err := handshake(w.Header(), r)
+func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
+	accept, protocol, err := handshake(&f.Handshake)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	conn, err := park.Take(w)
+	conn, fields, err := x.Take()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	p := &peer{conn: conn, format: Raw, offer: f.Offer, head: head}
-	if f.Wrap || protocol != "" {
-		p.format, p.hello = Enveloped, wire.HelloTo(f, transport.WebSocket)
+	enveloped := f.Wrap || protocol != ""
+	greeting := appendHead(make([]byte, 0, 512), accept, protocol, fields)
+	if enveloped {
+		greeting = appendFrame(greeting, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
 	}
-	follower := new(gateway.Follower)
-	err = f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &gateway.Terms{
-		Format: p.format, Class: uint8(transport.WebSocket), Ping: f.Ping,
-		Live: p.format == Enveloped,
-		Raw:  p.format != Enveloped,
-	}})
+	p := &peer{conn: conn, terms: t.termsOf(f, enveloped), greeting: &greeting}
+	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &p.terms.Terms})
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
 		at := f.Start.Cursor()
 		p.Close(gateway.ReasonDraining, at, slices.Concat(p.Greeting(nil, at)...))
 	}
-	conn.Serve(newEars(p, follower, f, t.messageBytes))
-	return nil
+	conn.Serve((*ears)(p))
+	return http.StatusSwitchingProtocols, nil
 }

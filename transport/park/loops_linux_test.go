@@ -9,15 +9,15 @@ import (
 func TestLoopsEndWithTheirConnections(t *testing.T) {
 	for range 3 {
 		near, far := dialed(t)
-		c, heard := own(far, nil), newEars()
+		c, heard := own(far, nil, nil), newEars()
 		c.Serve(heard)
 		near.Close()
 		heard.goneOnce(t)
 	}
-	loops.mu.Lock()
-	defer loops.mu.Unlock()
-	if len(loops.all) > 0 {
-		t.Errorf("%d loops are left", len(loops.all))
+	common.mu.Lock()
+	defer common.mu.Unlock()
+	if len(common.all) > 0 {
+		t.Errorf("%d loops are left", len(common.all))
 	}
 }
 
@@ -26,13 +26,13 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 	stays, far := dialed(t)
 	defer stays.Close()
 	kept := newEars()
-	c := own(far, nil)
+	c := own(far, nil, nil)
 	c.Serve(kept) // so that the loops last
 	defer c.Close()
 	for range 100 {
 		near, far := dialed(t)
 		heard := newEars()
-		own(far, nil).Serve(heard)
+		own(far, nil, nil).Serve(heard)
 		if _, err := io.WriteString(near, "here"); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"tidings/transport"
+	"tidings/transport/front"
+)
+
+// inquiry is a request to follow in plain values, whoever has read it.
+type inquiry struct {
+	entry     entry
+	path      string // as it was sent
+	query     string
+	accept    string
+	lastEvent string // Last-Event-ID
+	known     string // If-None-Match
+	handshake transport.Handshake
+}
+
+// inquiryOf is the inquiry of a request that net/http has read.
+func inquiryOf(c *call) *inquiry {
+	field := func(name string) string { return strings.Join(c.r.Header[name], ",") }
+	q := &inquiry{
+		entry: c.entry, path: c.r.URL.EscapedPath(), query: c.r.URL.RawQuery,
+		accept: field("Accept"), lastEvent: c.r.Header.Get("Last-Event-ID"), handshake: transport.HandshakeOf(c.r),
+	}
+	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
+		q.known = field("If-None-Match")
+	}
+	return q
+}
+
+// inquiryBy is the inquiry of a request that a loop has read.
+func inquiryBy(r *front.Request, loopback bool) *inquiry {
+	return &inquiry{
+		entry: entry{
+			right: toFollow, kind: transport.Poll, host: r.Host, origin: r.Origin, site: r.SecFetchSite,
+			token: bearer(r.Authorization), loopback: loopback,
+		},
+		path: r.Path, query: r.Query, accept: r.Accept, lastEvent: r.LastEventID, known: r.IfNoneMatch,
+		handshake: transport.Handshake{
+			Get: true, HTTP11: true, Upgrade: r.Upgrade, Connection: r.Connection, Key: r.SecWebSocketKey,
+			Version: r.SecWebSocketVersion, Protocols: r.SecWebSocketProtocol, Extensions: r.SecWebSocketExtensions,
+		},
+	}
+}
+
+// upgrades reports whether the request asks to become a WebSocket (RFC 6455 section 4.2.1).
+func (q *inquiry) upgrades() bool {
+	h := &q.handshake
+	return h.Get && h.Upgrade != "" && hasToken([]string{h.Upgrade}, "websocket") && hasToken([]string{h.Connection}, "upgrade")
+}
+
+// resume returns where an EventSource says it was; that wins over since.
+func (q *inquiry) resume(kind transport.Kind) string {
+	if kind != transport.SSE {
+		return ""
+	}
+	return q.lastEvent
+}

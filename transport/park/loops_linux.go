@@ -1,0 +1,138 @@
+package park
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Loops watch connections by epoll, one loop for each processor. Those of an Asker read requests too.
+type Loops struct {
+	asker Asker // nil: every connection was read by somebody else first
+
+	mu   sync.Mutex
+	all  []*loop // guarded by mu; each ends with its last connection
+	next int     // guarded by mu
+
+	listener listener
+	draining atomic.Bool // answers are the last on their connections
+}
+
+// common watch connections that were taken from a server which has no loops of its own.
+var common Loops
+
+// NewLoops returns loops that read requests for a.
+func NewLoops(a Asker) *Loops { return &Loops{asker: a} }
+
+// numbered finds a loop by the number that its connections know it by: one byte in each of them, where a pointer would be eight.
+var numbered struct {
+	mu  sync.Mutex
+	all [256]atomic.Pointer[loop] // set under mu; 0 is nobody's number
+}
+
+// enlist gives l a number.
+func enlist(l *loop) error {
+	numbered.mu.Lock()
+	defer numbered.mu.Unlock()
+	for i := 1; i < len(numbered.all); i++ {
+		if numbered.all[i].Load() == nil {
+			l.number = uint8(i)
+			numbered.all[i].Store(l)
+			return nil
+		}
+	}
+	return errors.New("park: there are 255 loops")
+}
+
+// mostLoops is how many loops of one kind there are on a machine of many processors: numbers are few, and a loop is seldom busy.
+const mostLoops = 32
+
+// pick returns the next loop in turn with room made for one more connection.
+func (ls *Loops) pick() (*loop, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if len(ls.all) < min(runtime.GOMAXPROCS(0), mostLoops) {
+		return ls.add()
+	}
+	ls.next++
+	l := ls.all[ls.next%len(ls.all)]
+	l.held++
+	return l, nil
+}
+
+// add starts another loop. ls.mu is held.
+func (ls *Loops) add() (*loop, error) {
+	l, err := newLoop(ls)
+	if err != nil {
+		return nil, err
+	}
+	ls.all = append(ls.all, l)
+	l.held = 1 // a loop that never held anything would never end
+	return l, nil
+}
+
+// leave takes one off from what l holds. The last one ends it.
+func (ls *Loops) leave(l *loop) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l.held--; l.held > 0 {
+		return
+	}
+	for i, have := range ls.all {
+		if have == l {
+			ls.all = append(ls.all[:i], ls.all[i+1:]...)
+			break
+		}
+	}
+	numbered.all[l.number].Store(nil)
+	_ = l.file.Close() // wakes its goroutine
+}
+
+// Quiet closes the connections on which nothing is asked and nothing is under way.
+func (ls *Loops) Quiet() {
+	ls.each(func(c *socket) {
+		if c.phase == asking {
+			c.shut()
+		}
+	})
+}
+
+// Close cuts every connection.
+func (ls *Loops) Close() {
+	ls.Drain()
+	ls.each((*socket).shut)
+}
+
+// each calls fn with every connection, its lock held.
+func (ls *Loops) each(fn func(*socket)) {
+	ls.mu.Lock()
+	all := append([]*loop(nil), ls.all...)
+	ls.mu.Unlock()
+	for _, l := range all {
+		for _, c := range l.connections(nil) {
+			c.mu.Lock()
+			fn(c)
+			c.mu.Unlock()
+		}
+	}
+}
+
+// duplicate returns a descriptor of its own for what raw is.
+func duplicate(raw syscall.RawConn) (fd int, err error) {
+	fd = -1
+	if failed := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); failed != nil {
+		return -1, failed
+	}
+	return fd, err
+}
+
+// began is the zero of the loops' clock.
+var began = time.Now()
+
+// now is in seconds, from 1: 0 is never.
+func now() uint32 { return uint32(time.Since(began)/time.Second) + 1 }

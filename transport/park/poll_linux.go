@@ -1,0 +1,101 @@
+package park
+
+import (
+	"bytes"
+	"net"
+)
+
+// poll is a connection while a request waits on it for its answer. Once that is there, the connection is the loop's again.
+type poll socket
+
+var _ Held = (*poll)(nil)
+
+// hold makes a connection that was taken from net/http wait for its answer.
+func (ls *Loops) hold(nc net.Conn, early []byte, fields []Field, more bool) Held {
+	c, ok := leave(nc, early, ls)
+	if !ok {
+		_ = nc.Close() // as if the client had left: there are no descriptors or memory
+		return &held{left: gone, wake: make(chan struct{})}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == open {
+		c.phase = waiting
+		c.set(deaf)
+		if more && ls.asker != nil {
+			c.set(keep)
+		}
+		if len(fields) > 0 {
+			c.more().fields = fields
+		}
+	}
+	return (*poll)(c)
+}
+
+// gone is of clients that have left.
+var gone = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Serve implements [Held].
+func (p *poll) Serve(h Handler) { (*socket)(p).Serve(h) }
+
+// Close implements [Held].
+func (p *poll) Close() {
+	c := (*socket)(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == waiting {
+		c.handler = nil
+		c.shut()
+	}
+}
+
+// Reply implements [Held].
+func (p *poll) Reply(r Reply) { (*socket)(p).reply(r) }
+
+// reply is [Held]'s Reply.
+func (c *socket) reply(r Reply) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != waiting {
+		return
+	}
+	c.handler = nil
+	if c.watcher().home.draining.Load() {
+		c.clear(keep)
+	}
+	var own []Field
+	if c.rare != nil {
+		own, c.rare.fields = c.rare.fields, nil
+		c.settle()
+	}
+	var room [96]byte
+	shared, head := r.head(room[:0], own, !c.is(keep))
+	var list [8][]byte
+	parts := append(append(list[:0], shared, head), r.Parts...)
+	c.phase = answering
+	n, short, err := writev(int(c.fd), parts)
+	switch {
+	case err != nil:
+		c.shut()
+	case short:
+		c.more().last = behind(append([][]byte{shared, bytes.Clone(head)}, r.Parts...), n)
+		c.expire(FinishTime)
+	default:
+		c.written()
+	}
+}
+
+// ask awaits the next request. mu is held.
+func (c *socket) ask() {
+	c.phase = asking
+	c.handler = nil
+	c.clear(deaf)
+	c.expire(idleTime)
+	if c.is(again) || c.rare != nil && c.rare.early != nil {
+		c.readSoon()
+	}
+}
