@@ -77,7 +77,7 @@ func (c *socket) reply(r Reply) {
 	var list [8][]byte
 	parts := append(append(list[:0], shared, head), r.Parts...)
 	c.phase = answering
-	n, short, err := writev(int(c.fd), parts)
+	n, short, err := send(int(c.fd), parts)
 	switch {
 	case err != nil:
 		c.shut()

@@ -149,7 +149,7 @@ func (c *socket) Write(parts [][]byte) (int, error) {
 	if c.is(full) {
 		return 0, nil
 	}
-	n, short, err := writev(int(c.fd), parts)
+	n, short, err := send(int(c.fd), parts)
 	if short {
 		c.set(full)
 	}
@@ -199,7 +199,7 @@ func (c *socket) flush() {
 	if c.rare == nil || c.rare.last == nil {
 		return
 	}
-	n, short, err := writev(int(c.fd), c.rare.last)
+	n, short, err := send(int(c.fd), c.rare.last)
 	switch {
 	case err != nil:
 		c.shut()

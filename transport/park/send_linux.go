@@ -33,21 +33,48 @@ func tune(raw syscall.RawConn) {
 // maxVectors is how many parts go into one call: a batch of the gateway.
 const maxVectors = 64
 
-// writev writes as much of parts as there is room for, without waiting and without an allocation. Short says that it was not
-// all.
-func writev(fd int, parts [][]byte) (taken int, short bool, err error) {
+// send writes as much of parts as there is room for, without waiting and without an allocation. Short says that it was not all.
+//
+// It goes by the calls of sockets: those of files (writev) look up, check and tell more on their way, a tenth of the whole. The
+// descriptor does not block, so that the scheduler need not know of the call either.
+func send(fd int, parts [][]byte) (taken int, short bool, err error) {
+	if len(parts) == 1 {
+		return sendOne(fd, parts[0])
+	}
 	if len(parts) <= fewVectors {
 		var vectors [fewVectors]unix.Iovec
-		return writevBy(fd, parts, vectors[:])
+		return sendMany(fd, parts, vectors[:])
 	}
 	var vectors [maxVectors]unix.Iovec
-	return writevBy(fd, parts, vectors[:])
+	return sendMany(fd, parts, vectors[:])
 }
 
 // fewVectors spares most writes the clearing of a kilobyte.
 const fewVectors = 4
 
-func writevBy(fd int, parts [][]byte, vectors []unix.Iovec) (taken int, short bool, err error) {
+// quiet has a broken connection tell by its error alone.
+const quiet = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+
+func sendOne(fd int, b []byte) (taken int, short bool, err error) {
+	for len(b) > 0 {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), quiet, 0, 0)
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return taken, true, nil
+		default:
+			return taken, false, errno
+		}
+		// Only a write that finds no room at all has the socket tell of room.
+		taken += int(n)
+		b = b[n:]
+	}
+	return taken, false, nil
+}
+
+func sendMany(fd int, parts [][]byte, vectors []unix.Iovec) (taken int, short bool, err error) {
 	at := 0 // how much of parts[0] is written
 	for {
 		n, used, want := 0, 0, 0
@@ -67,8 +94,9 @@ func writevBy(fd int, parts [][]byte, vectors []unix.Iovec) (taken int, short bo
 		if n == 0 {
 			return taken, false, nil
 		}
-		// The descriptor does not block, so that the scheduler need not know of the call: telling it costs more than the rest of this.
-		took, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&vectors[0])), uintptr(n))
+		message := unix.Msghdr{Iov: &vectors[0]}
+		message.SetIovlen(n)
+		took, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&message)), quiet)
 		switch errno {
 		case 0:
 		case unix.EINTR:
@@ -80,7 +108,7 @@ func writevBy(fd int, parts [][]byte, vectors []unix.Iovec) (taken int, short bo
 		}
 		taken += int(took)
 		if int(took) < want {
-			// Only a write that finds no room at all has the socket tell of room.
+			// As above.
 			parts, at = skip(parts, at, int(took))
 			continue
 		}
