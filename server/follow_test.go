@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"tidings/gateway"
@@ -18,13 +19,32 @@ import (
 // fake is a transport that notes what it is asked to serve.
 type fake struct {
 	kind transport.Kind
-	got  *transport.Request
-	err  error
+	mu   sync.Mutex
+	got  *transport.Request // guarded by mu
+	err  error              // guarded by mu
+}
+
+// fail has it fail from now on.
+func (f *fake) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+// take returns what it got since the last call.
+func (f *fake) take() *transport.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	got := f.got
+	f.got = nil
+	return got
 }
 
 func (f *fake) Kind() transport.Kind { return f.kind }
 
 func (f *fake) Serve(x park.Exchange, r *transport.Request) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.got = r
 	if f.err == nil {
 		x.Reply(park.Reply{Status: http.StatusNoContent, Head: noFields})
@@ -37,13 +57,14 @@ var noFields = park.NewHead()
 // startFakes serves o with transports that only note what they are asked.
 func startFakes(t *testing.T, o Options) (*site, []*fake) {
 	t.Helper()
-	s := start(t, o)
 	var fakes []*fake
-	for _, kind := range transport.Kinds {
-		f := &fake{kind: kind}
-		s.transports[kind] = f
-		fakes = append(fakes, f)
-	}
+	s := startWith(t, o, func(s *Server) {
+		for _, kind := range transport.Kinds {
+			f := &fake{kind: kind}
+			s.transports[kind] = f
+			fakes = append(fakes, f)
+		}
+	})
 	return s, fakes
 }
 
@@ -53,12 +74,11 @@ func served(t *testing.T, fakes []*fake) (transport.Kind, *transport.Request) {
 	var kind transport.Kind
 	var got *transport.Request
 	for _, f := range fakes {
-		if f.got != nil {
+		if r := f.take(); r != nil {
 			if got != nil {
 				t.Fatal("two transports were asked")
 			}
-			kind, got = f.kind, f.got
-			f.got = nil
+			kind, got = f.kind, r
 		}
 	}
 	return kind, got
@@ -293,7 +313,7 @@ func TestPlainEventSource(t *testing.T) {
 	s, fakes := startFakes(t, Options{})
 	sse := fakes[transport.SSE]
 	for _, err := range []error{gateway.ErrClosed, gateway.ErrBusy, errors.New("anything")} {
-		sse.err = err
+		sse.fail(err)
 		a := s.ask("GET", "/topics/a", "", "Accept: text/event-stream")
 		if a.status != http.StatusOK || a.header.Get("Content-Type") != "text/event-stream" || !strings.Contains(a.body, "\nretry: ") || !strings.HasSuffix(a.body, "\n\n") {
 			t.Errorf("%v: %d %v %q", err, a.status, a.header, a.body)
@@ -302,11 +322,11 @@ func TestPlainEventSource(t *testing.T) {
 			t.Errorf("%q lets out what stays inside", a.body)
 		}
 	}
-	sse.err = gateway.ErrTooManyTopics
+	sse.fail(gateway.ErrTooManyTopics)
 	if a := s.ask("GET", "/topics/a", "", "Accept: text/event-stream"); a.code(t) != "too_many_topics" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	fakes[transport.Stream].err = gateway.ErrClosed
+	fakes[transport.Stream].fail(gateway.ErrClosed)
 	if a := s.ask("GET", "/topics/a?transport=stream", ""); a.code(t) != "draining" || a.header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -179,8 +179,7 @@ func TestUnreadBody(t *testing.T) {
 // behind would end the request's context.
 func TestDeadlineEndsWithBody(t *testing.T) {
 	const bound = 100 * time.Millisecond
-	s := start(t, Options{BodyTimeout: bound})
-	s.transports[transport.Poll] = patient{2 * bound}
+	s := startWith(t, Options{BodyTimeout: bound}, func(s *Server) { s.transports[transport.Poll] = patient{2 * bound} })
 	a := s.ask("POST", "/follow", `{"follow":[{"topic":"a"}]}`, "Content-Type: application/json")
 	if a.status != http.StatusOK {
 		t.Errorf("%d %s", a.status, a.body)

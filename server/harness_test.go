@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,7 +29,42 @@ type site struct {
 // start serves o at a loopback address until the test ends.
 func start(t *testing.T, o Options) *site {
 	t.Helper()
-	return startAs(t, o, func(h http.Handler) http.Handler { return h })
+	return startWith(t, o, func(*Server) {})
+}
+
+// startWith is start for a server that is changed before it serves.
+func startWith(t *testing.T, o Options, change func(*Server)) *site {
+	t.Helper()
+	s := newServer(t, o)
+	change(s)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, ln) }()
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		stop()
+		if err := errors.Join(<-served, s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &site{Server: s, t: t, url: "http://" + ln.Addr().String(), http: &http.Client{Transport: transport}}
+}
+
+func newServer(t *testing.T, o Options) *Server {
+	t.Helper()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // startPublic serves o as if at an address that others reach.
@@ -42,13 +79,7 @@ func startPublic(t *testing.T, o Options) *site {
 
 func startAs(t *testing.T, o Options, wrap func(http.Handler) http.Handler) *site {
 	t.Helper()
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	s, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, o)
 	web := httptest.NewServer(wrap(s))
 	t.Cleanup(func() {
 		if err := s.Drain(context.WithoutCancel(t.Context())); err != nil {

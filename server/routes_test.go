@@ -315,8 +315,7 @@ func TestStats(t *testing.T) {
 // TestPanic: one broken request ends as an internal error and nothing of it gets out.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
-	s := start(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	s.transports[transport.Poll] = broken{}
+	s := startWith(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(s *Server) { s.transports[transport.Poll] = broken{} })
 	a := s.ask("GET", "/topics/a", "")
 	if a.code(t) != "internal_error" || strings.Contains(a.body, "a secret") {
 		t.Errorf("%d %s", a.status, a.body)
