@@ -1,0 +1,167 @@
+package park
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// counter counts what an Asker is asked, and answers "here".
+type counter struct {
+	asked chan string
+	conns chan net.Conn
+}
+
+func (c *counter) Ask(x *Fresh, head string) bool {
+	if strings.Contains(head, "elsewhere") {
+		return false
+	}
+	c.asked <- head
+	x.Reply(Reply{Head: textX, Parts: [][]byte{[]byte("here")}})
+	return true
+}
+
+func (c *counter) Pass(nc net.Conn) { c.conns <- nc }
+
+func desk(t *testing.T) (*counter, *Loops, func() net.Conn) {
+	t.Helper()
+	c := &counter{asked: make(chan string, 64), conns: make(chan net.Conn, 64)}
+	loops := NewLoops(c)
+	ln := listen(t, "tcp", "127.0.0.1:0")
+	if ok, err := loops.Listen(ln); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	at := ln.Addr().String()
+	t.Cleanup(func() {
+		loops.Close()
+		ln.Close()
+	})
+	return c, loops, func() net.Conn {
+		nc, err := net.Dial("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { nc.Close() })
+		return nc
+	}
+}
+
+func say(t *testing.T, nc net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(nc, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPassedOn: what the loops do not answer goes on with all that it has said, as soon as that is known.
+func TestPassedOn(t *testing.T) {
+	c, _, dial := desk(t)
+	for _, text := range []string{
+		"POST /", "PUT", "\x16\x03\x01", "GET /elsewhere HTTP/1.1\r\n\r\nbehind", "GET /" + strings.Repeat("x", headBytes), "\r\nGET",
+	} {
+		nc := dial()
+		say(t, nc, text)
+		passed := <-c.conns
+		say(t, nc, " and more")
+		nc.Close()
+		got, err := io.ReadAll(passed)
+		if err != nil || string(got) != text+" and more" {
+			t.Errorf("%.20q became %.40q, %v", text, got, err)
+		}
+		passed.Close()
+	}
+}
+
+// TestHeadInPieces: a head is asked for once it is whole, and what comes behind it is another.
+func TestHeadInPieces(t *testing.T) {
+	c, _, dial := desk(t)
+	nc := dial()
+	in := bufio.NewReader(nc)
+	const head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	for cut := 1; cut < len(head); cut++ {
+		say(t, nc, head[:cut])
+		say(t, nc, head[cut:]+head[:cut])
+		say(t, nc, head[cut:])
+		for range 2 {
+			if got := <-c.asked; got != head {
+				t.Fatalf("cut at %d: %q", cut, got)
+			}
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(resp.Body); string(body) != "here" || err != nil {
+				t.Fatalf("cut at %d: %q, %v", cut, body, err)
+			}
+			resp.Body.Close()
+		}
+	}
+}
+
+// TestOverdue: whoever does not ask in time is closed, in the middle of a head too.
+func TestOverdue(t *testing.T) {
+	c, loops, dial := desk(t)
+	for _, text := range []string{"", "GET / HT"} {
+		nc := dial()
+		in := bufio.NewReader(nc)
+		say(t, nc, "GET / HTTP/1.1\r\n\r\n") // so that it is known to be there
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+		<-c.asked
+		say(t, nc, text)
+		due := false
+		loops.each(func(c *socket) {
+			due = c.due > now() && c.due <= now()+uint32(idleTime.Seconds())
+			c.due = 1
+		})
+		if !due {
+			t.Error("it may stay for ever")
+		}
+		if _, err := in.ReadByte(); err == nil {
+			t.Error("it is answered")
+		}
+	}
+}
+
+// TestDrain: nobody comes in any more, answers are the last on their connections, and who asks nothing is closed.
+func TestDrain(t *testing.T) {
+	c, loops, dial := desk(t)
+	idle, busy := dial(), dial()
+	for _, nc := range []net.Conn{idle, busy} {
+		say(t, nc, "GET / HTTP/1.1\r\n\r\n")
+		if _, err := http.ReadResponse(bufio.NewReader(nc), nil); err != nil {
+			t.Fatal(err)
+		}
+		<-c.asked
+	}
+	loops.Drain()
+	say(t, busy, "GET / HTTP/1.1\r\n\r\n")
+	in := bufio.NewReader(busy)
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil || !resp.Close {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		t.Error(err)
+	}
+	loops.Quiet()
+	if _, err := idle.Read(make([]byte, 1)); err == nil {
+		t.Error("who asks nothing is answered")
+	}
+}
+
+// TestSocketIsSmall: there may be a million.
+func TestSocketIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(socket{}); size > 48 {
+		t.Errorf("a socket has %d bytes", size)
+	}
+}
