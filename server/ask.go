@@ -43,11 +43,11 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 		return false
 	}
 	x.Last, x.Fields = r.Close, s.corsFields(&q.entry)
+	s.record.Chose(p.choice)
 	status, err := s.transports[p.choice.Kind].Serve(x, p.request)
 	if err != nil {
 		return false
 	}
-	s.record.Chose(p.choice)
 	s.counters.request(route, status)
 	s.logRequest(http.MethodGet, r.Path, status)
 	return true

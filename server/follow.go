@@ -176,8 +176,13 @@ func (s *Server) plan(q *inquiry, a *asked) (p plan, err error) {
 	if err != nil {
 		return p, err
 	}
-	if choice.Kind == transport.WebSocket && !q.upgrades() {
-		return p, upgradeRequired.of("")
+	if choice.Kind == transport.WebSocket {
+		if !q.upgrades() {
+			return p, upgradeRequired.of("")
+		}
+		if err := websocket.Check(&q.handshake); err != nil {
+			return p, err
+		}
 	}
 	enveloped := choice.Kind == transport.WebSocket && hasToken([]string{q.handshake.Protocols}, websocket.Protocol)
 	if choice.Kind == transport.LongPoll && a.Wait == "" {
@@ -215,15 +220,15 @@ func (s *Server) follow(c *call, q *inquiry, a *asked) error {
 	p, err := s.plan(q, a)
 	kind := p.choice.Kind
 	if err != nil {
+		if errors.Is(err, websocket.ErrVersion) {
+			c.w.Header().Set("Sec-WebSocket-Version", "13")
+		}
 		return s.comeBack(c, kind, problemOf(err))
 	}
 	s.record.Chose(p.choice)
 	// The transports do not answer through the recorder: they may take the connection from what is below it.
 	status, err := s.transports[kind].Serve(park.HTTP(c.w.ResponseWriter, c.r), p.request)
 	if err != nil {
-		if errors.Is(err, websocket.ErrVersion) {
-			c.w.Header().Set("Sec-WebSocket-Version", "13")
-		}
 		return s.comeBack(c, kind, problemOf(err))
 	}
 	c.w.status = status

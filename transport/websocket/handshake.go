@@ -28,6 +28,12 @@ var (
 // guid is a constant of RFC 6455 section 1.3.
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
+// Check returns why a request is no handshake: one of this package's errors, or nil.
+func Check(h *transport.Handshake) error {
+	_, _, err := handshake(h)
+	return err
+}
+
 // handshake checks what a request says and returns the value of Sec-WebSocket-Accept, and the protocol that was agreed on:
 // [Protocol] or none.
 func handshake(h *transport.Handshake) (accept, protocol string, err error) {
