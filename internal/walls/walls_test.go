@@ -145,6 +145,10 @@ func TestOwners(t *testing.T) {
 			reason: "an engine's library stays in the engine, so that another log takes one package",
 		},
 		{
+			imported: "github.com/klauspost/compress", by: []string{"tidings/transport/wire", "tidings/transport/websocket"},
+			reason: "a message is deflated where it becomes bytes, once for all",
+		},
+		{
 			imported: "tidings/metrics", by: []string{"tidings/server", "tidings/cmd", "tidings/metrics"}, tests: true,
 			reason: "metrics reads snapshots of the others; who imported it could begin to push",
 		},

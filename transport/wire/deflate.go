@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// FlushMark ends a run of deflate blocks: an empty stored block (RFC 1951 section 3.2.4) from a byte boundary on, which is what
+// zlib calls a sync flush. Go's readers hand on what they have at no other place.
+const FlushMark = "\x00\x00\x00\xff\xff"
+
+// deflater lends a writer. It keeps 800 KB, which the pool lets go when nothing was deflated for a while.
+type deflater struct {
+	writer *flate.Writer
+	out    []byte
+}
+
+// Write implements [io.Writer].
+func (d *deflater) Write(b []byte) (int, error) {
+	d.out = append(d.out, b...)
+	return len(b), nil
+}
+
+// The fastest level: at a kilobyte, slower ones save 5 % more in twice the time.
+var deflaters = sync.Pool{New: func() any {
+	d := new(deflater)
+	d.writer, _ = flate.NewWriter(d, flate.BestSpeed) // the level exists
+	return d
+}}
+
+// AppendDeflated appends plain as a run of deflate blocks (RFC 1951) without a last one. It begins and ends on a byte
+// boundary, its last four bytes are 00 00 ff ff, and no block refers to anything before plain: the same bytes go into
+// everybody's stream, and nobody needs a window of his own.
+func AppendDeflated(dst, plain []byte) []byte {
+	return appendDeflated(dst, plain, (*flate.Writer).Flush)
+}
+
+// appendDeflated appends plain as blocks that end ends.
+func appendDeflated(dst, plain []byte, end func(*flate.Writer) error) []byte {
+	d := deflaters.Get().(*deflater)
+	d.out = dst
+	d.writer.Reset(d)
+	_, _ = d.writer.Write(plain) // writing to memory cannot fail
+	_ = end(d.writer)
+	dst, d.out = d.out, nil
+	deflaters.Put(d)
+	return dst
+}
+
+// storedHead is the size of a stored block's head.
+const storedHead = 5
+
+// AppendStored appends plain as a run of deflate blocks that hold it as it is. It is what AppendDeflated is for bytes that are
+// few, or made for one reader only.
+func AppendStored(dst, plain []byte) []byte {
+	return append(appendStored(dst, plain), FlushMark...)
+}
+
+// appendStored appends plain as stored blocks.
+func appendStored(dst, plain []byte) []byte {
+	for len(plain) > 0 {
+		n := min(len(plain), math.MaxUint16)
+		dst = append(dst, 0)
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
+		dst = binary.LittleEndian.AppendUint16(dst, ^uint16(n))
+		dst = append(dst, plain[:n]...)
+		plain = plain[n:]
+	}
+	return dst
+}
+
+// storedSize returns how many bytes AppendStored makes of n.
+func storedSize(n int) int {
+	blocks := (n + math.MaxUint16 - 1) / math.MaxUint16
+	return n + blocks*storedHead + len(FlushMark)
+}
+
+// nextStored returns what the stored block at the beginning of run holds, and what follows it. It returns false where run
+// does not begin with one.
+func nextStored(run []byte) (plain, rest []byte, ok bool) {
+	// The first three bits are zero; the others fill up the byte and are ours: zero.
+	if len(run) < storedHead || run[0] != 0 {
+		return nil, nil, false
+	}
+	end := storedHead + int(binary.LittleEndian.Uint16(run[1:]))
+	if len(run) < end {
+		return nil, nil, false
+	}
+	return run[storedHead:end], run[end:], true
+}
