@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -33,23 +34,33 @@ var Raw = &gateway.Format{Name: "websocket.raw", Append: func(dst []byte, m *gat
 // Enveloped is a message as a text frame around its envelope.
 var Enveloped = &gateway.Format{Name: "websocket.envelope", Append: func(dst []byte, m *gateway.Message) []byte {
 	// Made without being kept: only what is written stays with the message.
-	return appendFrame(dst, opText, wire.Envelope.Append(nil, m))
+	lent := framePairs.Get().(*framePair)
+	defer lent.back()
+	lent.plain = wire.Envelope.Append(lent.plain[:0], m)
+	return appendFrame(dst, opText, lent.plain)
 }}
 
 // appendFrame appends a whole frame as a server sends it: final and not masked.
 func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
-	h := ws.Header{Fin: true, OpCode: op, Length: int64(len(payload))}
-	w := sink(slices.Grow(dst, ws.HeaderSize(h)+len(payload)))
-	_ = ws.WriteHeader(&w, h) // a length of memory always fits
-	return append(w, payload...)
+	return appendHeaded(dst, ws.Header{Fin: true, OpCode: op, Length: int64(len(payload))}, payload)
 }
 
-// sink appends what is written to it.
-type sink []byte
-
-func (s *sink) Write(b []byte) (int, error) {
-	*s = append(*s, b...)
-	return len(b), nil
+// appendHeaded appends a frame with the marks of h, not masked.
+func appendHeaded(dst []byte, h ws.Header, payload []byte) []byte {
+	dst = slices.Grow(dst, ws.HeaderSize(h)+len(payload))
+	first := h.Rsv<<4 | byte(h.OpCode)
+	if h.Fin {
+		first |= 0x80
+	}
+	switch n := len(payload); {
+	case n < 126:
+		dst = append(dst, first, byte(n))
+	case n <= math.MaxUint16:
+		dst = binary.BigEndian.AppendUint16(append(dst, first, 126), uint16(n))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(n))
+	}
+	return append(dst, payload...)
 }
 
 // appendClose appends a close frame. The reason is cut to what a control frame holds, between characters.

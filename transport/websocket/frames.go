@@ -32,6 +32,8 @@ func violation(what string) error {
 type frames struct {
 	state ws.State // which side reads, and whether a message is incomplete
 	limit int      // of a message's bytes
+	// deflates says that permessage-deflate was agreed on.
+	deflates bool
 	// hear takes whole messages and control frames: text that is valid UTF-8, and close frames that may be sent. The payload is
 	// only lent. An error ends the parser and is what feed returns.
 	hear func(op ws.OpCode, payload []byte) error
@@ -42,6 +44,7 @@ type frames struct {
 	frame   ws.Header // while within it
 	got     int64     // payload bytes of frame that have arrived
 	kind    ws.OpCode // of message
+	packed  bool      // message is deflated
 	message []byte    // the beginning of an incomplete message
 	control []byte    // the beginning of an incomplete control frame's payload
 	ended   bool
@@ -126,19 +129,31 @@ func parseHead(b []byte, h *ws.Header) (size int, err error) {
 
 // begin checks the frame whose head is complete.
 func (f *frames) begin() error {
+	first := f.frame.OpCode == opText || f.frame.OpCode == opBinary
+	packed := f.deflates && first && f.frame.Rsv == rsv1
+	if packed {
+		f.frame.Rsv = 0
+	}
 	if err := ws.CheckHeader(f.frame, f.state); err != nil {
 		return violation(err.Error())
 	}
-	if f.frame.OpCode.IsData() {
-		if f.frame.Length > int64(f.limit-len(f.message)) {
-			return &CloseError{Code: uint16(ws.StatusMessageTooBig), Reason: fmt.Sprintf("a message has at most %d bytes", f.limit)}
-		}
-		if f.frame.OpCode != ws.OpContinuation {
-			f.kind = f.frame.OpCode
-		}
+	if first {
+		f.kind, f.packed = f.frame.OpCode, packed
+	}
+	if f.frame.OpCode.IsData() && f.frame.Length > int64(f.arriving()-len(f.message)) {
+		return tooBig(f.limit)
 	}
 	f.within, f.had, f.got = true, 0, 0
 	return nil
+}
+
+// arriving bounds how many bytes of a message arrive. A deflated one may have more than it comes to, for what cannot be made
+// smaller is stored in blocks.
+func (f *frames) arriving() int {
+	if f.packed {
+		return f.limit + f.limit>>6 + 64
+	}
+	return f.limit
 }
 
 // take takes the next bytes of the frame's payload. What is complete in one piece is passed on without a copy; memory grows
@@ -171,6 +186,13 @@ func (f *frames) take(piece []byte) error {
 	}
 	f.state = f.state.Clear(ws.StateFragmented)
 	f.message = nil
+	if f.packed {
+		inflated, err := inflate(piece, f.limit)
+		if err != nil {
+			return err
+		}
+		piece = inflated
+	}
 	return f.tell(f.kind, piece)
 }
 
