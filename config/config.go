@@ -22,6 +22,7 @@ type Config struct {
 
 	Limits      Limits      `key:"limits" help:"how much one client may take"`
 	History     History     `key:"history" help:"how much is kept for readers who come back"`
+	Compression Compression `key:"compression" help:"what is made smaller before it is sent"`
 	Ping        Duration    `key:"ping" help:"heartbeat on a stream on which nothing else is said; followers may ask for less"`
 	Poll        Duration    `key:"poll" help:"how often a client without a better transport is asked to poll"`
 	Idempotency Idempotency `key:"idempotency" help:"how long a publish can be repeated safely"`
@@ -58,6 +59,13 @@ type Rule struct {
 	Age      Duration `key:"age" help:"as history.age"`
 }
 
+// Compression says what is deflated. A message is deflated once for all who follow.
+type Compression struct {
+	WebSocket bool `key:"websocket" help:"deflate messages on WebSockets whose client offers permessage-deflate, browsers that fail on it excepted"`
+	HTTP      bool `key:"http" help:"answer followers that accept gzip with it: event streams, other streams and polls"`
+	From      Size `key:"from" help:"size of a message from which it is deflated; smaller ones go as they are"`
+}
+
 // Idempotency bounds the memory of publishes.
 type Idempotency struct {
 	Keys   int      `key:"keys" help:"idempotency keys that are remembered; past that the oldest is forgotten"`
@@ -86,6 +94,7 @@ func Default() Config {
 			TopicBytes: Size(gateway.DefaultRetention.Bytes),
 			Age:        Duration(gateway.DefaultRetention.Age),
 		},
+		Compression: Compression{WebSocket: true, HTTP: true, From: 512},
 		Ping:        Duration(20 * time.Second),
 		Poll:        Duration(5 * time.Second),
 		Idempotency: Idempotency{Keys: 100_000, Window: Duration(5 * time.Minute)},

@@ -159,10 +159,11 @@ func TestEveryOption(t *testing.T) {
 			value = "poll"
 		case o.Key == "history.rules":
 			value = "[{topic: a, messages: 3}]"
-		case o.Key == "board":
-			value = "false"
 		case o.Bool():
 			value = "true"
+			if o.Default == value {
+				value = "false"
+			}
 		case o.Key == "log.level":
 			value = "debug"
 		case o.Key == "log.format":

@@ -27,6 +27,7 @@ var bounds = map[string]struct{ least, most int64 }{
 	"history.messages":           {1, 1 << 30},
 	"history.topic_bytes":        {1, 1 << 46},
 	"history.age":                {int64(time.Second), int64(10 * 365 * 24 * time.Hour)},
+	"compression.from":           {64, 1 << 30},
 	"ping":                       {int64(time.Second), int64(20 * time.Second)},
 	"poll":                       {int64(100 * time.Millisecond), int64(time.Hour)},
 	"idempotency.keys":           {1, 1 << 30},

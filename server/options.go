@@ -11,6 +11,7 @@ import (
 
 	"tidings/gateway"
 	"tidings/transport"
+	"tidings/transport/wire"
 )
 
 // Options configure a server. The zero value of every field means its default: a gateway in memory that serves all
@@ -46,6 +47,10 @@ type Options struct {
 	BodyTimeout  time.Duration // how long a body may pause, or a message's body take beyond 1 KiB/s; default 30 s
 	DrainTimeout time.Duration // how long a stop waits for requests in flight; default 10 s
 
+	NoDeflate   bool // do not deflate messages on WebSockets
+	NoGzip      bool // do not answer followers with gzip
+	DeflateFrom int  // size in bytes of a message from which it is deflated by either; default 512
+
 	Ping         time.Duration // heartbeat of streams, from 1 s; default 20 s
 	PollInterval time.Duration // when a polling client is told to ask again; default 5 s
 
@@ -65,6 +70,7 @@ func (o Options) withDefaults() Options {
 	o.HeldPolls = cmp.Or(o.HeldPolls, o.Connections)
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, 30*time.Second)
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 10*time.Second)
+	o.DeflateFrom = cmp.Or(o.DeflateFrom, wire.DefaultDeflateFrom)
 	o.Ping = cmp.Or(o.Ping, maxPing)
 	o.PollInterval = cmp.Or(o.PollInterval, 5*time.Second)
 	if o.Node == "" {
@@ -100,6 +106,7 @@ func (o Options) validate() error {
 		{"BodyTimeout", int(o.BodyTimeout)},
 		{"DrainTimeout", int(o.DrainTimeout)},
 		{"PollInterval", int(o.PollInterval)},
+		{"DeflateFrom", o.DeflateFrom},
 	} {
 		if bound.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", bound.name))
