@@ -30,7 +30,9 @@ func recount(g *Gateway) error {
 			bytes += int64(len(m.Data))
 			messages++
 			for e := m.encodings.Load(); e != nil; e = e.older {
-				used += int64(len(e.bytes))
+				if !e.borrowed {
+					used += int64(len(e.bytes))
+				}
 				retained[e] = true
 			}
 			slot := h.tail.slots.at(h.tail.after(m.Seq - 1))
@@ -204,6 +206,11 @@ func TestEncodingsCount(t *testing.T) {
 	m.Encoded(other)
 	if n := h.log.encoded.Load(); n != one+10 {
 		t.Errorf("%d bytes, want %d", n, one+10)
+	}
+	same := &Format{Name: "same", Append: func(_ []byte, m *Message) []byte { return m.Encoded(other) }}
+	m.Encoded(same)
+	if n := h.log.encoded.Load(); n != one+10 {
+		t.Errorf("%d bytes with what is another format's, want %d", n, one+10)
 	}
 	publish(t, g, "a", "2") // the first leaves
 	third := &Format{Name: "third", Append: other.Append}

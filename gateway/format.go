@@ -5,7 +5,7 @@ package gateway
 type Format struct {
 	Name string
 	// Append appends the message's bytes in this format to dst: one whole unit (frame, event, line, part). A message that
-	// the format cannot say appends nothing.
+	// the format cannot say appends nothing. With a nil dst it may return what [Message.Encoded] has of another format.
 	Append func(dst []byte, m *Message) []byte
 }
 
@@ -17,8 +17,10 @@ type encoding struct {
 	// late says that this was made after the message had left the history. An encoding without a format stands in the list
 	// for that moment. It never changes.
 	late bool
-	gone bool // the message has left the history: the bytes count only while pinned; guarded by pins.mu once published
-	pins int  // followers that have written a part of it; guarded by pins.mu
+	// borrowed says that the bytes are another encoding's, which counts for both. It never changes.
+	borrowed bool
+	gone     bool // the message has left the history: the bytes count only while pinned; guarded by pins.mu once published
+	pins     int  // followers that have written a part of it; guarded by pins.mu
 }
 
 // Encoded returns the message's bytes in format f. They are made at the first call, for everybody, and must not be changed.
@@ -30,12 +32,13 @@ func (m *Message) encode(f *Format) *encoding {
 		return e
 	}
 	made := &encoding{format: f, bytes: f.Append(nil, m)}
+	made.borrowed = m.encodings.Load().lends(made.bytes)
 	for {
 		made.older = head
 		made.late = head != nil && head.late
 		made.gone = made.late
 		if m.encodings.CompareAndSwap(head, made) {
-			if !made.late {
+			if !made.late && !made.borrowed {
 				m.log.encoded.Add(int64(len(made.bytes)))
 			}
 			return made
@@ -57,6 +60,16 @@ func (e *encoding) find(f *Format) *encoding {
 	return nil
 }
 
+// lends reports whether b are the bytes of an encoding.
+func (e *encoding) lends(b []byte) bool {
+	for ; e != nil; e = e.older {
+		if len(b) > 0 && len(e.bytes) == len(b) && &e.bytes[0] == &b[0] {
+			return true
+		}
+	}
+	return false
+}
+
 // leave takes the message's encodings out of the count of the history: from now on only pinned ones count.
 func (m *Message) leave() {
 	mark := &encoding{late: true, gone: true}
@@ -67,7 +80,9 @@ func (m *Message) leave() {
 		}
 	}
 	for e := mark.older; e != nil; e = e.older {
-		m.log.encoded.Add(-int64(len(e.bytes)))
+		if !e.borrowed {
+			m.log.encoded.Add(-int64(len(e.bytes)))
+		}
 		m.log.pinned.leave(e)
 	}
 }
