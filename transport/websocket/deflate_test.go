@@ -127,6 +127,7 @@ func TestInflate(t *testing.T) {
 		{"nothing", "\x00", "", 0},
 
 		{"a message after a last block", "\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00", "HelloHello", 0},
+		{"back before a last block", "\xf3\x48\xcd\xc9\xc9\x07\x00\x02\x13\x00\x00", "HelloHello", 0},
 		{"last blocks without end", strings.Repeat("\x03\x00", 1000), "", 1007},
 		{"a reserved block", "\x07", "", 1007},
 		{"half a block", "\xf2\x48\xcd", "", 1007},

@@ -42,14 +42,10 @@ func gzipped(f *gateway.Format, from int, chunks bool) *gateway.Format {
 		if len(plain) == 0 {
 			return dst
 		}
-		lent.run = lent.run[:0]
-		stored := len(plain) < from
-		if !stored {
-			lent.run = AppendDeflated(lent.run, plain)
-			stored = len(lent.run) >= storedSize(len(plain))
-		}
-		if stored {
+		if len(plain) < from {
 			lent.run = AppendStored(lent.run[:0], plain)
+		} else {
+			lent.run = AppendDeflated(lent.run[:0], plain)
 		}
 		if chunks {
 			lent.run = CloseChunk(lent.run, 0)
