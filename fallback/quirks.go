@@ -1,6 +1,9 @@
 package fallback
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // quirk is a kind of client that something is kept from. It is known by its User-Agent: one of has is in it, and none of hasNot.
 type quirk struct {
@@ -10,17 +13,7 @@ type quirk struct {
 
 func (q quirk) of(userAgent string) bool {
 	within := func(part string) bool { return strings.Contains(userAgent, part) }
-	for _, part := range q.hasNot {
-		if within(part) {
-			return false
-		}
-	}
-	for _, part := range q.has {
-		if within(part) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(q.has, within) && !slices.ContainsFunc(q.hasNot, within)
 }
 
 // failsDeflated are the clients that agree to permessage-deflate and then fail on deflated messages. Versions do not help: it

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ErrExtensions: Sec-WebSocket-Extensions does not follow the grammar of RFC 6455 section 9.1, which ends the handshake; answer
-// with 400.
+// ErrExtensions is the refusal of a handshake whose Sec-WebSocket-Extensions does not follow the grammar of RFC 6455 section 9.1;
+// answer with 400.
 var ErrExtensions = errors.New("Sec-WebSocket-Extensions is malformed")
 
 // deflate is the name of the one extension that is spoken (RFC 7692).
@@ -76,7 +76,7 @@ func accept(parameters []parameter) string {
 			if p.value != "15" {
 				return ""
 			}
-			answer += "; " + serverWindow + "=15" // who asks must be told (section 7.1.2.1)
+			answer = agreed + "; " + serverWindow + "=15" // who asks must be told (section 7.1.2.1)
 		default:
 			return ""
 		}
