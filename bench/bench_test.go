@@ -76,20 +76,32 @@ func whole(t *testing.T, r *bench.Report, err error) {
 	}
 }
 
-func TestFanout(t *testing.T) {
+// eachWay runs a test with every transport, read by epoll where there is that and by goroutines.
+func eachWay(t *testing.T, o server.Options, test func(t *testing.T, o bench.Options)) {
 	for _, transport := range bench.Transports {
-		t.Run(transport, func(t *testing.T) {
-			o := serve(t, server.Options{PublishKeys: []string{"secret"}})
-			o.Transport, o.Key = transport, "secret"
-			var shown atomic.Int64
-			o.Progress = func(bench.Progress) { shown.Add(1) }
-			r, err := bench.Fanout{Options: o, Followers: 20, Volume: little}.Run(t.Context())
-			whole(t, r, err)
-			if r.Expected != 800 || shown.Load() == 0 {
-				t.Errorf("expected %d, shown %d times", r.Expected, shown.Load())
-			}
-		})
+		for name, way := range map[string]func(bench.Options) bench.Options{
+			"": func(o bench.Options) bench.Options { return o }, " by goroutines": bench.Portably,
+		} {
+			t.Run(transport+name, func(t *testing.T) {
+				o := way(serve(t, o))
+				o.Transport = transport
+				test(t, o)
+			})
+		}
 	}
+}
+
+func TestFanout(t *testing.T) {
+	eachWay(t, server.Options{PublishKeys: []string{"secret"}}, func(t *testing.T, o bench.Options) {
+		o.Key = "secret"
+		var shown atomic.Int64
+		o.Progress = func(bench.Progress) { shown.Add(1) }
+		r, err := bench.Fanout{Options: o, Followers: 20, Volume: little}.Run(t.Context())
+		whole(t, r, err)
+		if r.Expected != 800 || shown.Load() == 0 {
+			t.Errorf("expected %d, shown %d times", r.Expected, shown.Load())
+		}
+	})
 }
 
 func TestIdle(t *testing.T) {
@@ -118,17 +130,20 @@ func TestPublish(t *testing.T) {
 }
 
 func TestStorm(t *testing.T) {
-	for _, transport := range bench.Transports {
-		t.Run(transport, func(t *testing.T) {
-			o := serve(t, server.Options{})
-			o.Transport = transport
-			v := little
-			v.For = 300 * time.Millisecond
-			r, err := bench.Storm{Options: o, Clients: 20, Volume: v}.Run(t.Context())
-			whole(t, r, err)
-			if r.Storm == nil || r.Storm.Reconnects < 20 || r.Storm.Complete < r.Storm.Back {
-				t.Errorf("the storm was %+v", r.Storm)
-			}
+	for name, missed := range map[string]int{"while messages go on": 0, "after three messages": 3} {
+		t.Run(name, func(t *testing.T) {
+			eachWay(t, server.Options{}, func(t *testing.T, o bench.Options) {
+				v := little
+				v.For = 300 * time.Millisecond
+				r, err := bench.Storm{Options: o, Clients: 20, Missed: missed, Volume: v}.Run(t.Context())
+				whole(t, r, err)
+				if r.Storm == nil || r.Storm.Reconnects < 20 || r.Storm.Complete < r.Storm.Back || r.Cut != 0 {
+					t.Errorf("the storm was %+v, %d were cut", r.Storm, r.Cut)
+				}
+				if missed > 0 && r.Expected != int64(20*(missed+1)) {
+					t.Errorf("%d messages were expected", r.Expected)
+				}
+			})
 		})
 	}
 }

@@ -10,37 +10,49 @@ import (
 	"time"
 )
 
+// carrier makes and reads the connections of a crowd's followers. What it does is done when a method returns, except for
+// connecting.
+type carrier interface {
+	// dial connects new followers.
+	dial(fs []*follower)
+	// cut severs all connections. Nobody comes back before back.
+	cut()
+	back()
+	// readOn has followers read that were told to stall.
+	readOn()
+	close()
+}
+
 // crowd is all followers of a run that behave alike.
 type crowd struct {
 	*run
-	buffer  int  // bytes per connection
 	wrap    bool // envelopes
 	cursors *cursors
 	stalled chan struct{} // what followers wait for before they read on; nil if they read at once
 
-	members   []*follower
-	ctx       context.Context
-	cancel    context.CancelFunc
-	living    sync.WaitGroup
-	latency   [phases]*Histogram
-	delivered [phases]atomic.Int64
-	warm      atomic.Int64 // followers that got something
-	reached   atomic.Int64 // followers that have answered heads
-	cut       atomic.Int64 // connections that the other side ended
-	back      atomic.Int64 // reconnects
-	returns   atomic.Bool  // whether who is cut comes back
-	dialling  chan struct{}
+	carrier carrier
+	asked   asking
+	books   []*book
+	members []*follower
+	ctx     context.Context
+	cancel  context.CancelFunc
+	once    sync.Once
+
+	warm       atomic.Int64 // followers that got something
+	reached    atomic.Int64 // followers that have answered heads
+	cut        atomic.Int64 // connections that the other side ended
+	reconnects atomic.Int64
+	wave       atomic.Int64 // how often all were cut
+	back       atomic.Int64 // followers that are back after the last wave
+	returns    atomic.Bool  // whether who is cut comes back
 
 	mu    sync.Mutex
 	first error // guarded by mu
 }
 
 func newCrowd(ctx context.Context, r *run, n int) *crowd {
-	c := &crowd{run: r, buffer: 4 << 10, wrap: r.Wrap, members: make([]*follower, 0, n), dialling: make(chan struct{}, r.Dialers)}
+	c := &crowd{run: r, wrap: r.Wrap, members: make([]*follower, 0, n)}
 	c.ctx, c.cancel = context.WithCancel(ctx)
-	for i := range c.latency {
-		c.latency[i] = new(Histogram)
-	}
 	return c
 }
 
@@ -59,34 +71,27 @@ func (c *crowd) err() error {
 	return c.first
 }
 
-// grow connects n more followers and returns when each has been answered, or for a long poll has asked.
+// grow connects n more followers and returns when each has been answered, or for a poll has connected.
 func (c *crowd) grow(n int) error {
-	var left atomic.Int64
-	left.Store(int64(n))
+	if c.carrier == nil {
+		c.asked = c.asking()
+		var err error
+		if c.carrier, err = newCarrier(c); err != nil {
+			return err
+		}
+	}
 	old := len(c.members)
 	for range n {
 		c.members = append(c.members, newFollower(c))
 	}
-	var dialling sync.WaitGroup
-	for range min(n, c.Dialers) {
-		dialling.Go(func() {
-			for c.err() == nil {
-				i := left.Add(-1)
-				if i < 0 {
-					return
-				}
-				if err := c.members[old+int(i)].open(""); err != nil {
-					c.fail(err)
-				}
-			}
-		})
-	}
-	dialling.Wait()
-	if err := errors.Join(c.ctx.Err(), c.err()); err != nil {
-		return fmt.Errorf("after %d connections: %w", c.reached.Load(), err)
-	}
-	for _, f := range c.members[old:] {
-		c.living.Go(f.live)
+	c.carrier.dial(c.members[old:])
+	for c.reached.Load() < int64(old+n) {
+		if err := errors.Join(c.ctx.Err(), c.err()); err != nil {
+			return fmt.Errorf("after %d connections: %w", c.reached.Load(), err)
+		}
+		if err := sleep(c.ctx, time.Millisecond); err != nil {
+			return fmt.Errorf("after %d connections: %w", c.reached.Load(), err)
+		}
 	}
 	return nil
 }
@@ -101,27 +106,32 @@ func (c *crowd) connecting(n int) (stop func()) {
 
 // close ends all followers and waits for them.
 func (c *crowd) close() {
-	c.cancel()
-	for _, f := range c.members {
-		f.sever()
-	}
-	c.living.Wait()
+	c.once.Do(func() {
+		c.cancel()
+		if c.carrier != nil {
+			c.carrier.close()
+		}
+	})
 }
 
 // awaitAll returns when every follower has got at least n messages of a phase, or nothing has come for Patience.
 func (c *crowd) awaitAll(phase int, n uint32) error {
 	last, since := int64(-1), time.Now()
-	for {
-		if c.lacking(phase, n) == 0 {
-			return nil
+	for turn := 0; ; turn++ {
+		got := c.delivered(phase)
+		// Looking at everybody is work, and without losses the sum says when that is worth it.
+		if got >= int64(n)*int64(len(c.members)) || turn%64 == 0 {
+			if c.lacking(phase, n) == 0 {
+				return nil
+			}
 		}
-		if got := c.delivered[phase].Load() + c.back.Load(); got != last {
+		if got += c.reconnects.Load(); got != last {
 			last, since = got, time.Now()
 		}
 		if time.Since(since) > c.patience() {
 			return nil
 		}
-		if err := sleep(c.ctx, 10*time.Millisecond); err != nil {
+		if err := sleep(c.ctx, time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -157,7 +167,7 @@ type Losses struct {
 
 // losses sums a phase of n messages up. The followers have ended.
 func (c *crowd) losses(phase int, n int) Losses {
-	l := Losses{Expected: int64(n) * int64(len(c.members)), Delivered: c.delivered[phase].Load(), Cut: c.cut.Load()}
+	l := Losses{Expected: int64(n) * int64(len(c.members)), Delivered: c.delivered(phase), Cut: c.cut.Load()}
 	for _, f := range c.members {
 		t := &f.tallies[phase]
 		l.Lost += t.lost(uint32(n))
@@ -168,4 +178,4 @@ func (c *crowd) losses(phase int, n int) Losses {
 }
 
 // jitter is where within a poll's pace a follower asks first.
-func (c *crowd) jitter() time.Duration { return time.Duration(rand.Int64N(int64(c.PollPace))) }
+func (c *crowd) jitter() time.Duration { return time.Duration(1 + rand.Int64N(int64(c.PollPace))) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,25 +44,47 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 			addr = net.JoinHostPort(fmt.Sprintf("127.0.0.%d", alias), d.port())
 		}
 		c, err := d.net.DialContext(ctx, "tcp", addr)
-		switch {
-		case err == nil:
+		if err == nil {
 			return d.secure(ctx, c)
-		case errors.Is(err, syscall.EADDRNOTAVAIL) && d.name == "127.0.0.1" && alias < lastAlias:
-			// Another destination has all the local ports again.
-			d.alias.CompareAndSwap(alias, alias+1)
-		case errors.Is(err, syscall.EADDRNOTAVAIL):
-			return nil, fmt.Errorf("no local port is left to connect from: fewer connections, or a wait of a minute: %w", err)
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-			return nil, fmt.Errorf("this process may not open more files (%s): fewer connections, or a higher `ulimit -n`: %w", fileLimit(), err)
-		case alias > 1 && errors.Is(err, syscall.ECONNREFUSED):
-			return nil, fmt.Errorf("the local ports to 127.0.0.1 have run out, and the server does not listen at %s "+
-				"(at 0.0.0.0 it would): %w", addr, err)
-		case errors.Is(err, ErrHost):
+		}
+		if again, err := d.failed(alias, err); !again {
 			return nil, err
-		default:
-			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
 	}
+}
+
+// failed says what an error of connecting means, or that another try with another alias may do.
+func (d *dialer) failed(alias int32, err error) (again bool, told error) {
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL) && d.name == "127.0.0.1" && alias < lastAlias:
+		// Another destination has all the local ports again.
+		d.alias.CompareAndSwap(alias, alias+1)
+		return true, nil
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return false, fmt.Errorf("no local port is left to connect from: fewer connections, or a wait of a minute: %w", err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return false, fmt.Errorf("this process may not open more files (%s): fewer connections, or a higher `ulimit -n`: %w", fileLimit(), err)
+	case alias > 1 && errors.Is(err, syscall.ECONNREFUSED):
+		return false, fmt.Errorf("the local ports to 127.0.0.1 have run out, and the server does not listen at 127.0.0.%d "+
+			"(at 0.0.0.0 it would): %w", alias, err)
+	case errors.Is(err, ErrHost), errors.Is(err, context.Canceled):
+		return false, err
+	}
+	return false, fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+// resolve returns the one address that connections go to. What a name stands for is found out by connecting.
+func (d *dialer) resolve(ctx context.Context) (netip.AddrPort, error) {
+	if to, err := netip.ParseAddrPort(d.addr); err == nil {
+		return netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), nil
+	}
+	c, err := d.dial(ctx)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	defer c.Close()
+	to, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	return netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), err
 }
 
 func (d *dialer) port() string {

@@ -61,7 +61,7 @@ func (b Fanout) Run(ctx context.Context) (*Report, error) {
 	}
 	c := newCrowd(ctx, r, b.Followers)
 	defer c.close()
-	p, err := c.gather(b.Followers, b.Size)
+	p, err := c.gather(b.Followers, b.Size, false)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +97,14 @@ func firstOf(errs ...error) error {
 }
 
 // gather connects n followers and a publisher, and makes sure that what the one sends comes to the others.
-func (c *crowd) gather(n, size int) (*publisher, error) {
+func (c *crowd) gather(n, size int, cursors bool) (*publisher, error) {
 	stop := c.connecting(n)
 	err := c.grow(n)
 	stop()
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPublisher(c.ctx, c.run, size)
+	p, err := newPublisher(c.ctx, c.run, size, cursors)
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +119,12 @@ func (c *crowd) gather(n, size int) (*publisher, error) {
 // measure publishes a phase and waits until all have it. It returns how long that took, without waiting in vain.
 func (c *crowd) measure(ctx context.Context, p *publisher, phase int, v Volume, out *Report) (time.Duration, error) {
 	n := v.messages()
-	before, err := c.run.usage()
+	before, err := c.run.look()
 	if err != nil {
 		return 0, err
 	}
 	expected := float64(n) * float64(len(c.members))
-	stop := c.figures("publishing", phase, func() float64 { return float64(c.delivered[phase].Load()) / expected })
+	stop := c.figures("publishing", phase, func() float64 { return float64(c.delivered(phase)) / expected })
 	defer stop()
 	start := time.Now()
 	if _, err := p.keep(ctx, phase, v.schedule(), n, always); err != nil {
@@ -137,11 +137,11 @@ func (c *crowd) measure(ctx context.Context, p *publisher, phase int, v Volume, 
 	if c.lacking(phase, uint32(n)) > 0 {
 		took = max(v.For, took-c.patience())
 	}
-	after, err := c.run.usage()
+	after, err := c.run.look()
 	if err != nil {
 		return 0, err
 	}
-	out.Server = spent(before, after)
+	out.spend(before, after)
 	return took, p.err()
 }
 
@@ -158,13 +158,13 @@ func (p *publisher) err() error {
 
 // figures shows deliveries a second and latency while a phase is under way.
 func (c *crowd) figures(stage string, phase int, done func() float64) (stop func()) {
-	last, then := c.delivered[phase].Load(), time.Now()
+	last, then := c.delivered(phase), time.Now()
 	return c.show(stage, func() (float64, string) {
-		got, now := c.delivered[phase].Load(), time.Now()
+		got, now := c.delivered(phase), time.Now()
 		rate := perSecond(got-last, max(now.Sub(then), time.Millisecond))
 		last, then = got, now
 		return done(), fmt.Sprintf("%.0f deliveries/s, p99 %.1f ms, max %.1f ms", rate,
-			milliseconds(c.latency[phase].Quantile(0.99)), milliseconds(c.latency[phase].Max()))
+			milliseconds(c.latency(phase).Quantile(0.99)), milliseconds(c.latency(phase).Max()))
 	})
 }
 
@@ -175,6 +175,6 @@ func (out *Report) tell(c *crowd, phase, n int, v Volume, took time.Duration) {
 	out.Seconds, out.Size = seconds(took), v.Size
 	out.Published, out.PublishRate = int64(n), perSecond(int64(n), took)
 	out.DeliveryRate = perSecond(l.Delivered, took)
-	out.Latency = c.latency[phase].Latency()
-	out.Curves = append(out.Curves, Curve{Name: c.Transport, Histogram: c.latency[phase]})
+	out.Latency = c.latency(phase).Latency()
+	out.Curves = append(out.Curves, Curve{Name: c.Transport, Histogram: c.latency(phase)})
 }

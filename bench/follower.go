@@ -2,15 +2,10 @@ package bench
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,13 +14,35 @@ import (
 // segments of a loopback connection its sender would wait for timers once it reads on.
 const stalledBuffer = 128 << 10
 
-// follower is one client. Its goroutine owns what is not said to be shared.
+// wire is a follower's connection as the follower sees it.
+type wire interface {
+	write(b []byte) error
+}
+
+// What a follower waits for.
+const (
+	apart   = iota // it has no connection
+	inHead         // the head of an answer, once it has asked
+	inBody         // what follows
+	refused        // what a refusal says beside its status
+)
+
+// follower is one client. Its [carrier] calls its methods, one at a time, and owns what is not said to be shared.
 type follower struct {
 	*crowd
-	mu   sync.Mutex
-	conn net.Conn // guarded by mu
+	book *book
+	wire wire
 
-	in      *reader
+	stage   int
+	live    bool          // this connection was answered, or will not be before there is a message
+	coming  bool          // it was there before, and comes back
+	wave    int64         // the last one after which it was back
+	until   time.Time     // when it gives up coming back; zero: not tried yet
+	backoff time.Duration // before the next attempt
+	pause   time.Duration // what it wants to wait before it asks; the carrier takes it
+
+	partial []byte // of a head that came in parts; a request is made in it too
+	refusal statusError
 	framing framing
 	find    finder
 	at      int64 // when what is being taken arrived
@@ -36,17 +53,21 @@ type follower struct {
 	sink    func([]byte)
 	found   func(stamp)
 
+	more           needle // of plain polls
+	begin          []byte // of a poll's answer
+	ended          bool   // the connection ends with this answer
 	cursor         string // of polls
 	modified, etag string // of another server's
-	ask            []byte
 }
 
 func newFollower(c *crowd) *follower {
-	f := &follower{crowd: c}
-	f.in = newReader(nil, c.buffer)
+	f := &follower{crowd: c, wave: c.wave.Load()}
 	f.sink, f.found = f.take, f.note
 	if c.stalled != nil {
 		f.gap.word = `"gap":{`
+	}
+	if c.Transport == "poll" {
+		f.more.word = `"more":true`
 	}
 	return f
 }
@@ -59,7 +80,16 @@ func (f *follower) take(b []byte) {
 			f.gap.reset()
 		}
 	}
+	if f.polls() {
+		f.begin = append(f.begin, b[:min(len(b), pollHead-min(pollHead, len(f.begin)))]...)
+		if f.more.word != "" {
+			f.more.feed(b)
+		}
+	}
 }
+
+// pollHead is how much of a poll's answer is kept to find its cursor in.
+const pollHead = 160
 
 // note takes account of a message.
 func (f *follower) note(s stamp) {
@@ -72,188 +102,42 @@ func (f *follower) note(s stamp) {
 	}
 	t.see(s.number)
 	f.seen[s.phase].Store(t.next)
-	f.delivered[s.phase].Add(1)
-	f.latency[s.phase].Add(time.Duration(f.at - s.due))
-}
-
-// open connects, and asks to follow from since; where that is "", from now. When it returns the server has answered, except
-// to polls.
-func (f *follower) open(since string) error {
-	c, err := f.follow.dial(f.ctx)
-	if err != nil {
-		return err
-	}
-	if t, ok := c.(*net.TCPConn); ok && f.stalled != nil {
-		if err := t.SetReadBuffer(stalledBuffer); err != nil {
-			c.Close()
-			return err
-		}
-	}
-	f.mu.Lock()
-	f.conn = c
-	err = f.ctx.Err() // who ends the run severs what there is, and that is this only from here on
-	f.mu.Unlock()
-	if err != nil {
-		c.Close()
-		return err
-	}
-	f.in.from, f.in.r, f.in.w = c, 0, 0
-	f.find.kept = 0
-	if f.polls() {
-		f.reached.Add(1)
-		if since != "" {
-			f.cursor = since
-		}
-		if f.Transport == "poll" {
-			return nil
-		}
-		return f.write(f.request(f.cursor))
-	}
-	_ = c.SetReadDeadline(time.Now().Add(dialTime)) // a plain connection takes it
-	if err := f.handshake(c, since); err != nil {
-		c.Close()
-		return err
-	}
-	_ = c.SetReadDeadline(time.Time{})
-	f.reached.Add(1)
-	return nil
+	f.book.delivered[s.phase].Add(1)
+	f.book.latency[s.phase].Add(time.Duration(f.at - s.due))
 }
 
 func (f *follower) polls() bool { return f.Transport == "longpoll" || f.Transport == "poll" }
 
-// sever ends the connection as a cut wire does.
-func (f *follower) sever() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.conn != nil {
-		sever(f.conn)
+// connected is called when there is a new connection.
+func (f *follower) connected() error {
+	f.partial, f.find.kept, f.pause = f.partial[:0], 0, 0
+	if f.polls() && !f.coming {
+		// Nothing answers a long poll before there is a message.
+		f.live = true
+		f.reached.Add(1)
 	}
+	if f.Transport == "poll" && !f.coming {
+		f.stage, f.pause = inHead, f.jitter()
+		return nil
+	}
+	return f.ask()
 }
 
-func (f *follower) write(b []byte) error {
-	_, err := f.in.from.(net.Conn).Write(b)
-	return err
-}
-
-var upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-
-var accepts = map[string]string{"sse": "text/event-stream", "stream": "application/x-ndjson"}
-
-// request returns the request to follow from a cursor.
-func (f *follower) request(since string) []byte {
-	b := append(f.ask[:0], "GET "...)
-	if f.Plain {
-		b = append(b, f.follow.request()...)
-	} else {
-		if since == "" {
-			since = "now"
-		}
-		b = append(b, f.follow.topicPath(f.Topic)...)
-		b = fmt.Appendf(b, "?transport=%s&since=%s", f.Transport, since)
-		if f.Transport == "longpoll" {
-			b = append(b, "&wait=55"...)
-		}
-		if f.wrap && !f.polls() {
-			b = append(b, "&wrap=1"...)
-		}
-	}
-	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, f.follow.host...)
-	b = append(b, "\r\n"...)
-	switch {
-	case f.Transport == "websocket":
-		b = append(b, upgrade...)
-	case accepts[f.Transport] != "":
-		b = fmt.Appendf(b, "Accept: %s\r\n", accepts[f.Transport])
-	}
-	if f.modified != "" {
-		b = fmt.Appendf(b, "If-Modified-Since: %s\r\n", f.modified)
-	}
-	if f.etag != "" {
-		b = fmt.Appendf(b, "If-None-Match: %s\r\n", f.etag)
-	}
-	f.ask = append(b, "\r\n"...)
-	return f.ask
-}
-
-func (f *follower) handshake(c net.Conn, since string) error {
-	if err := f.write(f.request(since)); err != nil {
-		return err
-	}
-	a, err := f.in.head(false)
-	if err != nil {
-		return err
-	}
-	want := http.StatusOK
-	f.framing = a.framing()
-	if f.Transport == "websocket" {
-		want = http.StatusSwitchingProtocols
-		f.framing = framing{kind: webSocket, pong: func(b []byte) { _, _ = c.Write(pongFrame(b)) }} // reading tells if it is cut
-	}
-	if a.status != want {
-		return f.in.refusal(a)
-	}
-	f.ask = nil // it is not asked again soon
-	return nil
-}
-
-// live reads until the run ends. Who is cut comes back where that is wanted.
-func (f *follower) live() {
-	if f.stalled != nil {
-		select {
-		case <-f.stalled:
-		case <-f.ctx.Done():
-			return
-		}
-	}
-	for {
-		err := f.read()
-		if f.ctx.Err() != nil {
-			return
-		}
-		if !f.returns.Load() {
-			f.cut.Add(1)
-			if errors.Is(err, ErrRefused) {
-				f.fail(err)
-			}
-			return
-		}
-		f.sever() // it may have been ended by the other side
-		if err := f.again(); err != nil {
-			f.fail(err)
-			return
-		}
-		f.back.Add(1)
-	}
-}
-
-// The pauses between attempts to come back.
-const (
-	firstPause = 50 * time.Millisecond
-	lastPause  = time.Second
-)
-
-// again connects with the cursor of the last message, until it succeeds or Patience is over.
-func (f *follower) again() error {
+// ask sends the request, as soon as it is known from where to follow.
+func (f *follower) ask() error {
+	f.stage = inHead
 	since := f.cursor
-	if since == "" {
-		var err error
-		if since, err = f.lastCursor(); err != nil {
-			return err
+	if f.coming && since == "" && f.modified == "" && f.cursors != nil {
+		phase, n := f.last()
+		if since = f.cursors.of(phase, n); since == "" {
+			f.pause = time.Millisecond
+			return nil
 		}
 	}
-	until := time.Now().Add(max(f.Patience, dialTime))
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		f.dialling <- struct{}{}
-		err := f.open(since)
-		<-f.dialling
-		if err == nil || time.Now().After(until) {
-			return err
-		}
-		if err := sleep(f.ctx, pause); err != nil {
-			return err
-		}
-	}
+	f.partial = f.request(f.partial, since)
+	err := f.wire.write(f.partial)
+	f.partial = f.partial[:0]
+	return err
 }
 
 // last returns the phase and the count of what came last.
@@ -266,133 +150,248 @@ func (f *follower) last() (phase int, n uint32) {
 	return warming, f.tallies[warming].next
 }
 
-func (f *follower) read() error {
-	if f.polls() {
-		return f.poll()
-	}
+// arrived takes what the connection brought. An error ends it: [io.EOF] in order.
+func (f *follower) arrived(b []byte) error {
+	f.at = f.clock.now()
 	for {
-		part, err := f.in.next()
-		if err != nil {
-			return err
-		}
-		f.at = f.clock.now()
-		n, done, err := f.framing.feed(part, f.sink)
-		f.in.advance(n)
-		if err != nil {
-			return err
-		}
-		if done {
-			return io.EOF
-		}
-	}
-}
-
-// poll asks again and again, from where the last answer ended.
-func (f *follower) poll() error {
-	held := f.Transport == "longpoll"
-	more := needle{word: `"more":true`}
-	if !held {
-		if err := sleep(f.ctx, f.jitter()); err != nil {
-			return err
-		}
-	}
-	for asked := held; ; asked = false {
-		if !asked {
-			if err := f.write(f.request(f.cursor)); err != nil {
+		switch f.stage {
+		case inHead:
+			a, n, whole, err := f.takeHead(b)
+			if err != nil || !whole {
 				return err
 			}
-		}
-		a, err := f.in.head(f.Plain)
-		if err != nil {
-			return err
-		}
-		switch a.status {
-		case http.StatusOK, http.StatusNoContent, http.StatusNotModified, http.StatusRequestTimeout:
+			b = b[n:]
+			if err := f.answered(a); err != nil {
+				return err
+			}
+		case inBody, refused:
+			n, done, err := f.framing.feed(b, f.sink)
+			if err != nil {
+				return err
+			}
+			b = b[n:]
+			switch {
+			case f.stage == refused && done:
+				return f.refusedWith()
+			case done && !f.polls():
+				return io.EOF
+			case done:
+				if err := f.polled(); err != nil {
+					return err
+				}
+			case len(b) == 0:
+				return nil
+			}
 		default:
-			return f.in.refusal(a)
-		}
-		f.at = f.clock.now()
-		var begin []byte
-		more.reset()
-		err = f.in.body(a, func(b []byte) {
-			begin = append(begin, b[:min(len(b), 160-min(160, len(begin)))]...)
-			more.feed(b)
-			f.take(b)
-		})
-		if err != nil {
-			return err
-		}
-		if cursor := cursorIn(begin); cursor != "" && !f.Plain {
-			f.cursor = cursor
-		}
-		if a.modified != "" {
-			f.modified, f.etag = a.modified, a.etag
-		}
-		if a.close {
-			return io.EOF
-		}
-		if !held && !more.seen {
-			if err := sleep(f.ctx, f.PollPace); err != nil {
-				return err
-			}
+			return errHead // nothing was asked
 		}
 	}
 }
 
-// cursorIn returns the cursor in the begin of a poll's answer or a receipt.
-func cursorIn(b []byte) string {
-	_, rest, _ := bytes.Cut(b, []byte(`"cursor":"`))
-	cursor, _, whole := bytes.Cut(rest, []byte(`"`))
-	if !whole {
-		return ""
+// takeHead returns the head of an answer and how much of b belongs to it. What comes in parts is kept.
+func (f *follower) takeHead(b []byte) (a answer, n int, whole bool, err error) {
+	head := b
+	if len(f.partial) > 0 {
+		f.partial = append(f.partial, b...)
+		head = f.partial
 	}
-	return string(cursor)
-}
-
-// cursors are those of what was published, from the receipts. So a client's cursor is known on every transport without taking
-// apart what it got.
-type cursors struct {
-	mu    sync.Mutex
-	epoch string           // guarded by mu
-	seqs  [phases][]uint64 // guarded by mu
-}
-
-func (c *cursors) add(phase int, cursor string) {
-	epoch, last, _ := strings.Cut(cursor, "-")
-	seq, err := strconv.ParseUint(last, 10, 64)
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch = epoch
-	c.seqs[phase] = append(c.seqs[phase], seq)
-}
-
-// of returns the cursor of the n-th message of a phase, counted from 1, when it is known: a follower may have the message before
-// the publisher has its receipt.
-func (c *cursors) of(ctx context.Context, phase int, n uint32) (string, error) {
-	for {
-		if cursor := c.known(phase, n); cursor != "" {
-			return cursor, nil
+	i := bytes.Index(head, headEnd)
+	if i < 0 {
+		if len(head) > maxHead {
+			return a, 0, false, errHead
 		}
-		if err := sleep(ctx, time.Millisecond); err != nil {
-			return "", err
+		if len(f.partial) == 0 {
+			f.partial = append(f.partial, b...)
 		}
+		return a, 0, false, nil
 	}
+	a, err = parseHead(head[:i+2], f.Plain && f.polls())
+	n = len(b) - (len(head) - i - len(headEnd))
+	f.partial = f.partial[:0]
+	return a, n, true, err
 }
 
-func (c *cursors) known(phase int, n uint32) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if seqs := c.seqs[phase]; n > 0 && int(n) <= len(seqs) {
-		return fmt.Sprintf("%s-%d", c.epoch, seqs[n-1])
+// answered takes the head of an answer.
+func (f *follower) answered(a answer) error {
+	want := http.StatusOK
+	f.framing, f.ended = a.framing(), a.close
+	if f.Transport == "websocket" {
+		want = http.StatusSwitchingProtocols
 	}
-	return ""
+	switch {
+	case a.status == want:
+	case f.polls() && (a.status == http.StatusNoContent || a.status == http.StatusNotModified || a.status == http.StatusRequestTimeout):
+	default:
+		f.stage, f.refusal = refused, statusError{status: a.status}
+		f.sink = func(b []byte) {
+			f.refusal.detail += string(b[:min(len(b), 300-min(300, len(f.refusal.detail)))])
+		}
+		if a.length < 0 && !a.chunked {
+			return f.refusedWith()
+		}
+		return nil
+	}
+	if f.Transport == "websocket" {
+		f.framing = framing{kind: webSocket, pong: f.pong}
+	}
+	f.stage = inBody
+	f.begin = f.begin[:0]
+	f.more.reset()
+	if a.modified != "" {
+		f.modified, f.etag = a.modified, a.etag
+	}
+	if f.coming {
+		f.coming, f.live = false, true
+		f.reconnects.Add(1)
+	}
+	if !f.live {
+		f.live = true
+		f.reached.Add(1)
+	}
+	if wave := f.crowd.wave.Load(); f.wave != wave {
+		f.wave = wave
+		f.back.Add(1)
+	}
+	return nil
 }
 
-// lastCursor returns the cursor of what this follower got last.
-func (f *follower) lastCursor() (string, error) {
-	phase, n := f.last()
-	return f.cursors.of(f.ctx, phase, n)
+// refusedWith ends a connection that the server did not want.
+func (f *follower) refusedWith() error {
+	f.sink = f.take
+	e := f.refusal
+	return &e
+}
+
+// gone says why a connection ended that broke with err: a refusal need not say how long it is.
+func (f *follower) gone(err error) error {
+	if f.stage == refused {
+		return f.refusedWith()
+	}
+	return err
+}
+
+func (f *follower) pong(payload []byte) { _ = f.wire.write(pongFrame(payload)) } // reading tells if it is cut
+
+// polled is called at the end of a poll's answer, and asks from there, now or after a pause.
+func (f *follower) polled() error {
+	if cursor := cursorIn(f.begin, "cursor"); cursor != "" && !f.Plain {
+		f.cursor = cursor
+	}
+	if f.ended {
+		return io.EOF
+	}
+	f.stage = inHead
+	if f.Transport == "poll" && !f.more.seen {
+		f.pause = f.PollPace
+		return nil
+	}
+	return f.ask()
+}
+
+// The pauses between attempts to come back.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = time.Second
+)
+
+// lost says what becomes of a follower whose connection ended or did not come about: it tries again after a pause, or not.
+func (f *follower) lost(err error) (pause time.Duration, again bool) {
+	f.sink = f.take
+	was := f.live
+	f.stage, f.live, f.pause = apart, false, 0
+	switch {
+	case f.ctx.Err() != nil:
+		return 0, false
+	case was:
+		f.cut.Add(1)
+		if f.returns.Load() {
+			f.leave()
+			return 0, true
+		}
+		if errors.Is(err, ErrRefused) {
+			f.fail(err)
+		}
+		return 0, false
+	case !f.coming:
+		f.fail(err)
+		return 0, false
+	}
+	if f.until.IsZero() {
+		f.until = time.Now().Add(max(f.Patience, dialTime))
+	}
+	if time.Now().After(f.until) {
+		f.fail(err)
+		return 0, false
+	}
+	pause = f.backoff
+	f.backoff = min(2*pause, lastPause)
+	return pause, true
+}
+
+// leave is called when the connection was severed on this side, or was lost and is to be made again.
+func (f *follower) leave() {
+	f.sink = f.take
+	f.stage, f.live, f.coming, f.pause = apart, false, true, 0
+	f.until, f.backoff = time.Time{}, firstPause
+}
+
+var upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+var accepts = map[string]string{"sse": "text/event-stream", "stream": "application/x-ndjson"}
+
+// asking is what the requests of a crowd have in common: what comes before a cursor, and after it.
+type asking struct{ head, tail []byte }
+
+func (c *crowd) asking() asking {
+	var a asking
+	if !c.Plain {
+		a.head = fmt.Appendf(nil, "GET %s?transport=%s", c.follow.topicPath(c.Topic), c.Transport)
+		if c.Transport == "longpoll" {
+			a.head = append(a.head, "&wait=55"...)
+		}
+		if c.wrap && c.Transport != "longpoll" && c.Transport != "poll" {
+			a.head = append(a.head, "&wrap=1"...)
+		}
+		a.head = append(a.head, "&since="...)
+	} else {
+		a.head = fmt.Appendf(nil, "GET %s", c.follow.request())
+	}
+	a.tail = fmt.Appendf(nil, " HTTP/1.1\r\nHost: %s\r\n", c.follow.host)
+	switch {
+	case c.Transport == "websocket":
+		a.tail = append(a.tail, upgrade...)
+	case accepts[c.Transport] != "":
+		a.tail = fmt.Appendf(a.tail, "Accept: %s\r\n", accepts[c.Transport])
+	}
+	return a
+}
+
+// request appends the request to follow from a cursor; where that is "", from now.
+func (f *follower) request(b []byte, since string) []byte {
+	b = append(b, f.asked.head...)
+	switch {
+	case !f.Plain && since == "":
+		b = append(b, "now"...)
+	case !f.Plain:
+		b = append(b, since...)
+	case since != "" && f.ResumeArgument != "" && f.Transport != "sse":
+		mark := byte('?')
+		if f.follow.url.RawQuery != "" {
+			mark = '&'
+		}
+		b = append(b, mark)
+		b = append(b, f.ResumeArgument...)
+		b = append(append(b, '='), since...)
+	}
+	b = append(b, f.asked.tail...)
+	if f.Plain && since != "" && f.Transport == "sse" {
+		b = append(append(append(b, "Last-Event-ID: "...), since...), "\r\n"...)
+	}
+	if f.modified != "" {
+		b = append(append(append(b, "If-Modified-Since: "...), f.modified...), "\r\n"...)
+	}
+	if f.etag != "" {
+		b = append(append(append(b, "If-None-Match: "...), f.etag...), "\r\n"...)
+	}
+	return append(b, "\r\n"...)
 }

@@ -55,6 +55,26 @@ func (h *Histogram) Add(d time.Duration) {
 	}
 }
 
+// merge adds all that another histogram counts.
+func (h *Histogram) merge(other *Histogram) {
+	for i := range other.counts {
+		if n := other.counts[i].Load(); n > 0 {
+			h.counts[i].Add(n)
+			h.total.Add(n)
+		}
+	}
+	h.most.Store(max(h.most.Load(), other.most.Load()))
+}
+
+// reset forgets all.
+func (h *Histogram) reset() {
+	for i := range h.counts {
+		h.counts[i].Store(0)
+	}
+	h.total.Store(0)
+	h.most.Store(0)
+}
+
 // Count returns how many durations were added.
 func (h *Histogram) Count() uint64 { return h.total.Load() }
 

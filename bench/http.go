@@ -36,6 +36,12 @@ func (e *statusError) Error() string {
 // Is makes it an [ErrRefused].
 func (*statusError) Is(target error) bool { return target == ErrRefused }
 
+// headEnd ends a head, with the line before it.
+var headEnd = []byte("\r\n\r\n")
+
+// maxHead is how long a head may be.
+const maxHead = 8 << 10
+
 // reader reads answers from a connection through one small buffer. It belongs to one goroutine.
 type reader struct {
 	from io.Reader
@@ -65,7 +71,7 @@ var errHead = errors.New("the head of an answer is no HTTP/1.1, or too long")
 // head reads the head of an answer. validators says whether the fields are needed that a plain poll goes on with.
 func (r *reader) head(validators bool) (answer, error) {
 	for {
-		if i := bytes.Index(r.buf[r.r:r.w], []byte("\r\n\r\n")); i >= 0 {
+		if i := bytes.Index(r.buf[r.r:r.w], headEnd); i >= 0 {
 			head := r.buf[r.r : r.r+i+2]
 			r.advance(i + 4)
 			return parseHead(head, validators)

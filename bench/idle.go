@@ -14,9 +14,6 @@ type Idle struct {
 	Hold        time.Duration // how long they are held before memory is read: what connecting cost is given back in it
 }
 
-// idleBuffer is all that an idle connection needs here: a head and a hello.
-const idleBuffer = 1 << 10
-
 // Run measures.
 func (b Idle) Run(ctx context.Context) (*Report, error) {
 	r, err := b.begin()
@@ -28,14 +25,13 @@ func (b Idle) Run(ctx context.Context) (*Report, error) {
 	}
 	c := newCrowd(ctx, r, b.Connections)
 	defer c.close()
-	c.buffer = idleBuffer
 	stop := c.connecting(b.Connections)
 	defer func() { stop() }()
 	first := b.Connections / 20
 	if err := c.grow(first); err != nil {
 		return nil, err
 	}
-	before, err := r.usage()
+	before, err := r.look()
 	if err != nil {
 		return nil, err
 	}
@@ -52,17 +48,19 @@ func (b Idle) Run(ctx context.Context) (*Report, error) {
 	if err := sleep(ctx, b.Hold); err != nil {
 		return nil, err
 	}
-	after, err := r.usage()
+	after, err := r.look()
 	if err != nil {
 		return nil, err
 	}
 	out := r.report("idle")
 	out.Connections, out.Seconds = b.Connections, seconds(connecting+b.Hold)
 	out.Losses = &Losses{Cut: c.cut.Load()}
-	if out.Server = spent(before, after); out.Server != nil {
-		measured := int64(b.Connections - first)
-		out.Server.RSSPerConnection = per(float64(after.rss-before.rss), measured)
-		out.Server.CPUPerClient = per(float64((after.cpu - before.cpu).Microseconds()), measured)
+	out.spend(before, after)
+	count := int64(b.Connections - first)
+	out.KernelPerConnection = per(float64(after.kernel-before.kernel), count)
+	if out.Server != nil {
+		out.Server.RSSPerConnection = per(float64(out.Server.RSSAfter-out.Server.RSSBefore), count)
+		out.Server.CPUPerClient = per(out.Server.CPUSeconds*1e6, count)
 	}
 	return out, nil
 }

@@ -17,10 +17,14 @@ type Options struct {
 	Plain bool
 	// PublishURL takes messages by POST where Plain is set.
 	PublishURL string
-	Topic      string // default: one of this run
-	Key        string // publish key
-	Transport  string // one of [Transports]; default websocket
-	Wrap       bool   // envelopes where raw would be the default
+	// ResumeArgument is the query argument by which another server's followers say what they got last; over SSE it is the
+	// header Last-Event-ID. What they got is known from the member ReceiptField of the answers to what is published.
+	ResumeArgument, ReceiptField string
+
+	Topic     string // default: one of this run
+	Key       string // publish key
+	Transport string // one of [Transports]; default websocket
+	Wrap      bool   // envelopes where raw would be the default
 	// Anywhere allows targets that are not loopback addresses.
 	Anywhere bool
 	PID      int // of the server, 0 if its memory and processor time are not asked for
@@ -28,6 +32,7 @@ type Options struct {
 	Dialers  int           // connections that are made at the same time; default 256
 	PollPace time.Duration // how often a plain poll asks; default 1 s
 	Patience time.Duration // how long nothing may come before what is missing counts as lost; default 5 s
+	portable bool          // reads by goroutines where there is something better
 	// Progress is called a few times a second, from one goroutine.
 	Progress func(Progress)
 }
@@ -64,6 +69,9 @@ func (o Options) begin() (*run, error) {
 	}
 	if o.Dialers < 0 || o.PollPace < 0 || o.Patience < 0 {
 		return nil, usage("what is negative cannot be")
+	}
+	if (o.ReceiptField != "" || o.ResumeArgument != "") && !o.Plain {
+		return nil, usage("how to resume is said of another server only (--plain)")
 	}
 	if o.PublishURL != "" && !o.Plain {
 		return nil, usage("a URL to publish at goes with another server's URL to follow only (--plain)")
@@ -126,18 +134,6 @@ func (r *run) needOneOf(transports ...string) error {
 // report begins the report of a measurement.
 func (r *run) report(what string) *Report {
 	return &Report{What: what, URL: r.URL, Transport: r.Transport, Run: fmt.Sprintf("%08x", r.id)}
-}
-
-// usage reads what the server has used so far; nil where no process was named.
-func (r *run) usage() (*processUsage, error) {
-	if r.PID == 0 {
-		return nil, nil
-	}
-	u, err := usageOf(r.PID)
-	if err != nil {
-		return nil, fmt.Errorf("process %d: %w", r.PID, err)
-	}
-	return &u, nil
 }
 
 // show calls Progress until the function that it returns is called.

@@ -87,3 +87,48 @@ func fileLimit() string {
 	}
 	return strconv.FormatUint(limit.Cur, 10)
 }
+
+// ownTime returns the processor time of this process.
+func ownTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// machineTime returns the processor time that was used, and that there was, on all cores (proc(5)).
+func machineTime() (busy, all time.Duration) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0
+	}
+	first, _, _ := strings.Cut(string(stat), "\n")
+	for i, field := range strings.Fields(first) {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil || i > 8 {
+			continue // its name; guests are counted twice
+		}
+		all += time.Duration(n) * tick
+		if i != 4 && i != 5 { // idle, and waiting for disks
+			busy += time.Duration(n) * tick
+		}
+	}
+	return busy, all
+}
+
+// socketMemory returns what the kernel has for TCP sockets, in bytes.
+func socketMemory() int64 {
+	stat, err := os.ReadFile("/proc/net/sockstat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(stat), "TCP: ")
+	line, _, _ := strings.Cut(rest, "\n")
+	_, pages, _ := strings.Cut(line, "mem ")
+	n, err := strconv.ParseInt(strings.TrimSpace(pages), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n * int64(os.Getpagesize())
+}

@@ -20,3 +20,9 @@ func usageOf(int) (processUsage, error) {
 
 // fileLimit says how many files this process may open.
 func fileLimit() string { return "see ulimit -n" }
+
+func ownTime() time.Duration { return 0 }
+
+func machineTime() (busy, all time.Duration) { return 0, 0 }
+
+func socketMemory() int64 { return 0 }

@@ -72,7 +72,7 @@ func (b Publish) Run(ctx context.Context) (*Report, error) {
 			return nil, fmt.Errorf("publishing: %w", err)
 		}
 	}
-	before, err := r.usage()
+	before, err := r.look()
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (b Publish) Run(ctx context.Context) (*Report, error) {
 		return nil, fmt.Errorf("publishing, after %d: %w", published.Load(), err)
 	default:
 	}
-	after, err := r.usage()
+	after, err := r.look()
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (b Publish) Run(ctx context.Context) (*Report, error) {
 	out.Published, out.PublishRate = published.Load(), perSecond(published.Load(), took)
 	out.Latency = latency.Latency()
 	out.Curves = []Curve{{Name: "publish", Histogram: latency}}
-	if out.Server = spent(before, after); out.Server != nil {
+	if out.spend(before, after); out.Server != nil {
 		out.Server.CPUPerPublish = per(out.Server.CPUSeconds*1e6, out.Published)
 	}
 	return out, nil

@@ -16,11 +16,13 @@ type publisher struct {
 	*run
 	conn     net.Conn
 	in       *reader
-	request  []byte // one, with room for a stamp
-	stamp    int    // where
-	cursors  *cursors
+	request  []byte   // one, with room for a stamp
+	stamp    int      // where
+	cursors  *cursors // nil unless they are wanted
 	sent     [phases]atomic.Int64
 	answered atomic.Int64
+	out      []byte   // what is sent at once
+	member   string   // of a receipt, that is the cursor
 	expected chan int // phases of requests under way
 	ended    chan error
 	once     sync.Once
@@ -47,16 +49,24 @@ func (r *run) publishPath() string {
 // inFlight bounds the requests without an answer, far beyond what a connection's buffers take.
 const inFlight = 1 << 16
 
-func newPublisher(ctx context.Context, r *run, size int) (*publisher, error) {
+// newPublisher connects. keep says whether the cursors of what is published are wanted.
+func newPublisher(ctx context.Context, r *run, size int, keep bool) (*publisher, error) {
 	c, err := r.publish.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := &publisher{
-		run: r, conn: c, in: newReader(c, 8<<10), cursors: new(cursors), expected: make(chan int, inFlight), ended: make(chan error, 1),
+		run: r, conn: c, in: newReader(c, 8<<10), expected: make(chan int, inFlight), ended: make(chan error, 1),
+	}
+	more := ""
+	switch {
+	case keep && !r.Plain:
+		p.cursors, p.member = new(cursors), "cursor"
+	case keep && r.ReceiptField != "":
+		p.cursors, p.member, more = new(cursors), r.ReceiptField, "Accept: application/json\r\n"
 	}
 	body := payload(size)
-	p.request = r.head(r.publishPath(), "text/plain", "", len(body))
+	p.request = r.head(r.publishPath(), "text/plain", more, len(body))
 	p.stamp = len(p.request)
 	p.request = append(p.request, body...)
 	go func() {
@@ -84,8 +94,8 @@ func (p *publisher) read() error {
 		if err := p.in.body(a, func(b []byte) { body = append(body, b...) }); err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
-		if !p.Plain {
-			p.cursors.add(phase, cursorIn(body))
+		if p.cursors != nil {
+			p.cursors.add(phase, cursorIn(body, p.member))
 		}
 		p.answered.Add(1)
 	}
@@ -110,11 +120,12 @@ func (p *publisher) abandon() {
 
 // send sends n messages of a phase, from number first, as one write.
 func (p *publisher) send(phase int, first, n int, due time.Time) error {
-	b := make([]byte, 0, n*len(p.request))
+	b := p.out[:0]
 	for i := range n {
 		stamp{run: p.id, phase: uint16(phase), number: uint32(first + i), due: p.clock.at(due)}.put(p.request[p.stamp:])
 		b = append(b, p.request...)
 	}
+	p.out = b
 	for range n {
 		select {
 		case p.expected <- phase:
@@ -138,13 +149,14 @@ func (p *publisher) send(phase int, first, n int, due time.Time) error {
 
 // keep publishes what is due until count messages of a phase were sent, or more reports false before one.
 func (p *publisher) keep(ctx context.Context, phase int, s schedule, count int, more func() bool) (sent int, err error) {
+	first := int(p.sent[phase].Load())
 	for sent < count && more() {
 		due, err := s.wait(ctx, sent)
 		if err != nil {
 			return sent, err
 		}
 		n := min(max(1, s.burst), count-sent)
-		if err := p.send(phase, sent, n, due); err != nil {
+		if err := p.send(phase, first+sent, n, due); err != nil {
 			return sent, err
 		}
 		sent += n

@@ -36,6 +36,9 @@ type Report struct {
 	Storm   *StormReport   `json:"storm,omitempty"`
 	Stalled *StalledReport `json:"stalled,omitempty"`
 	Server  *ServerReport  `json:"server,omitempty"`
+	Load    *LoadReport    `json:"load,omitempty"`
+	// KernelPerConnection is what the kernel has for the sockets at both ends, in bytes, beside the processes' memory.
+	KernelPerConnection float64 `json:"kernel_bytes_per_connection,omitempty"`
 
 	// Curves are the distributions of latency, for [Report.SVG].
 	Curves []Curve `json:"-"`
@@ -63,19 +66,12 @@ type ServerReport struct {
 	RSSBefore  int64   `json:"rss_before"` // bytes
 	RSSAfter   int64   `json:"rss_after"`
 	CPUSeconds float64 `json:"cpu_seconds"`
+	Cores      float64 `json:"cores"` // that were busy with it, on average
 	// One of these, by what was measured.
 	RSSPerConnection float64 `json:"rss_per_connection,omitempty"` // bytes
 	CPUPerMillion    float64 `json:"cpu_seconds_per_million_deliveries,omitempty"`
 	CPUPerPublish    float64 `json:"cpu_us_per_publish,omitempty"`
 	CPUPerClient     float64 `json:"cpu_us_per_client,omitempty"`
-}
-
-// spent returns what the server used between two looks; nil if it was not looked at.
-func spent(before, after *processUsage) *ServerReport {
-	if before == nil || after == nil {
-		return nil
-	}
-	return &ServerReport{RSSBefore: before.rss, RSSAfter: after.rss, CPUSeconds: (after.cpu - before.cpu).Seconds()}
 }
 
 // per divides, to as many digits as are worth reading; 0 by nothing.
@@ -141,6 +137,13 @@ func (r *Report) Table(w io.Writer) error {
 	if s := r.Server; s != nil {
 		s.rows(row)
 	}
+	if r.KernelPerConnection > 0 {
+		row("kernel", "%.2f KiB per connection, both ends", r.KernelPerConnection/1024)
+	}
+	if l := r.Load; l != nil {
+		row("load processor", "%.2f s, %.2f cores; the machine is %.0f %% busy", l.CPUSeconds, l.Cores, 100*l.MachineBusy)
+		row("saturated", "%s", l.Saturated)
+	}
 	return t.Flush()
 }
 
@@ -161,7 +164,7 @@ func (s *ServerReport) rows(row func(name, format string, args ...any)) {
 	if s.RSSPerConnection != 0 {
 		row("  per connection", "%.2f KiB", s.RSSPerConnection/kib)
 	}
-	row("server processor", "%.2f s", s.CPUSeconds)
+	row("server processor", "%.2f s, %.2f cores", s.CPUSeconds, s.Cores)
 	switch {
 	case s.CPUPerMillion != 0:
 		row("  per million", "%.2f s (deliveries)", s.CPUPerMillion)

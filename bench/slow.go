@@ -29,7 +29,7 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 	}
 	fast := newCrowd(ctx, r, b.Followers)
 	defer fast.close()
-	p, err := fast.gather(b.Followers, b.Size)
+	p, err := fast.gather(b.Followers, b.Size, true)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +55,7 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 	}
 	n := b.messages()
 	close(slow.stalled)
+	slow.carrier.readOn()
 	stop = slow.figures("reading on", stalling, func() float64 {
 		return 1 - float64(slow.lacking(stalling, uint32(n)))/float64(b.Stalled)
 	})
@@ -70,9 +71,9 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 	}
 	out.Connections = b.Stalled + b.Followers
 	out.tell(fast, stalling, n, b.Volume, took)
-	out.Latency, out.BesideStalled = fast.latency[measured].Latency(), out.Latency
+	out.Latency, out.BesideStalled = fast.latency(measured).Latency(), out.Latency
 	out.Curves = []Curve{
-		{Name: "alone", Histogram: fast.latency[measured]}, {Name: "beside stalled followers", Histogram: fast.latency[stalling]},
+		{Name: "alone", Histogram: fast.latency(measured)}, {Name: "beside stalled followers", Histogram: fast.latency(stalling)},
 	}
 	out.Stalled = slow.fates(n)
 	before := fast.losses(measured, n)
@@ -86,7 +87,7 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 
 // fates says what followers that had stalled got in the end. They have ended.
 func (c *crowd) fates(n int) *StalledReport {
-	s := &StalledReport{Followers: len(c.members), Cut: c.back.Load()}
+	s := &StalledReport{Followers: len(c.members), Cut: c.reconnects.Load()}
 	for _, f := range c.members {
 		t := &f.tallies[stalling]
 		s.Doubled += t.doubled

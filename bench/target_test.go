@@ -79,13 +79,16 @@ func TestControl(t *testing.T) {
 
 func TestWhatIsWronglyAsked(t *testing.T) {
 	for name, run := range map[string]func() error{
-		"no URL":            func() error { return asked(Idle{Connections: 1}.Run(t.Context())) },
-		"scheme":            func() error { return asked(Idle{Options: at("ftp://127.0.0.1"), Connections: 1}.Run(t.Context())) },
-		"no connections":    func() error { return asked(Idle{Options: at("http://127.0.0.1")}.Run(t.Context())) },
-		"no rate":           func() error { return asked(Fanout{Options: at("http://127.0.0.1"), Followers: 1}.Run(t.Context())) },
-		"no time":           func() error { return asked(Publish{Options: at("http://127.0.0.1"), Connections: 1}.Run(t.Context())) },
-		"nobody to publish": func() error { return asked(Fanout{Options: plain, Followers: 1, Volume: someVolume}.Run(t.Context())) },
-		"storm elsewhere":   func() error { return asked(Storm{Options: plain, Clients: 1, Volume: someVolume}.Run(t.Context())) },
+		"no URL":                   func() error { return asked(Idle{Connections: 1}.Run(t.Context())) },
+		"scheme":                   func() error { return asked(Idle{Options: at("ftp://127.0.0.1"), Connections: 1}.Run(t.Context())) },
+		"no connections":           func() error { return asked(Idle{Options: at("http://127.0.0.1")}.Run(t.Context())) },
+		"no rate":                  func() error { return asked(Fanout{Options: at("http://127.0.0.1"), Followers: 1}.Run(t.Context())) },
+		"no time":                  func() error { return asked(Publish{Options: at("http://127.0.0.1"), Connections: 1}.Run(t.Context())) },
+		"nobody to publish":        func() error { return asked(Fanout{Options: plain, Followers: 1, Volume: someVolume}.Run(t.Context())) },
+		"storm, nobody to publish": func() error { return asked(Storm{Options: plain, Clients: 1, Volume: someVolume}.Run(t.Context())) },
+		"resume, gateway": func() error {
+			return asked(Idle{Options: Options{URL: "http://127.0.0.1", ResumeArgument: "id"}, Connections: 1}.Run(t.Context()))
+		},
 		"slow elsewhere": func() error {
 			return asked(Slow{Options: plain, Stalled: 1, Followers: 1, Volume: someVolume}.Run(t.Context()))
 		},
