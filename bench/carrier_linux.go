@@ -120,13 +120,12 @@ func (ls *loops) watch() {
 	}
 }
 
-// loop is an epoll set and the goroutine that waits on it, which owns what is not said to be shared.
+// loop is an epoll set and the goroutine that waits on it, by a thread of its own: Go's poller would wake another one besides.
+// The goroutine owns what is not said to be shared.
 type loop struct {
 	*crowd
 	to   netip.AddrPort
 	book *book
-	file *os.File // of the epoll set: Go's own poller waits on it, so that no thread does
-	raw  syscall.RawConn
 
 	epoll    int
 	links    []*link // by slot
@@ -156,6 +155,10 @@ type link struct {
 // loopBuffer is what one read takes at most.
 const loopBuffer = 64 << 10
 
+// nap is how long a loop lets more come once it has read all. Without it each message is an event of its own, and its sender pays
+// for waking this process: no server whose clients are elsewhere does that. It is what latency may be too high by.
+var nap = unix.NsecToTimespec(int64(time.Millisecond))
+
 // wakeSlot is in the events of the eventfd.
 const wakeSlot = -1
 
@@ -169,15 +172,8 @@ func newLoop(c *crowd, to netip.AddrPort) (*loop, error) {
 		_ = unix.Close(epoll) // the error above is the one to tell
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	err = errors.Join(
-		unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, l.waker, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeSlot}),
-		unix.SetNonblock(epoll, true), // so that os.NewFile gives it to the poller
-	)
-	l.file = os.NewFile(uintptr(epoll), "epoll")
-	if err == nil {
-		l.raw, err = l.file.SyscallConn()
-	}
-	if err != nil {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeSlot}
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, l.waker, &event); err != nil {
 		l.free()
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
@@ -189,7 +185,7 @@ func (l *loop) free() {
 	defer l.mu.Unlock()
 	_ = unix.Close(l.waker)
 	l.waker = -1
-	_ = l.file.Close() // nothing is to be saved
+	_ = unix.Close(l.epoll) // nothing is to be saved
 }
 
 // post has the loop call a function soon; not once it has ended.
@@ -206,19 +202,13 @@ func (l *loop) post(do func()) {
 
 func (l *loop) run() {
 	var events [512]unix.EpollEvent
-	n := 0
-	wait := func(fd uintptr) bool {
-		var err error
-		for {
-			if n, err = unix.EpollWait(int(fd), events[:], 0); !errors.Is(err, unix.EINTR) {
-				return n != 0 || err != nil
-			}
-		}
-	}
 	for !l.over {
-		n = 0
-		if err := l.raw.Read(wait); err != nil || n < 0 {
-			l.fail(fmt.Errorf("epoll: %w", errors.Join(err, errors.New("it does not wait"))))
+		n, err := unix.EpollWait(l.epoll, events[:], -1)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			l.fail(fmt.Errorf("epoll: %w", err))
 			break
 		}
 		told := false
@@ -235,6 +225,9 @@ func (l *loop) run() {
 			l.orders()
 		}
 		l.dialMore()
+		if n < len(events) && l.dialling == 0 {
+			_ = unix.Nanosleep(&nap, nil) // less of it is as well
+		}
 	}
 	for _, k := range l.links {
 		k.sever()

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,6 +11,10 @@ import (
 type Fanout struct {
 	Options
 	Followers int
+	// Most looks for the highest rate at which 99 % of the deliveries come within Late (default 250 ms), beginning with that of the
+	// volume; For is then how long each rate is tried.
+	Most bool
+	Late time.Duration
 	Volume
 }
 
@@ -59,6 +64,9 @@ func (b Fanout) Run(ctx context.Context) (*Report, error) {
 	if err := firstOf(b.check(), r.needPublisher()); err != nil {
 		return nil, err
 	}
+	if b.Late = cmp.Or(b.Late, lateByDefault); b.Late < 0 {
+		return nil, usage("nothing is late by %v", b.Late)
+	}
 	c := newCrowd(ctx, r, b.Followers)
 	defer c.close()
 	p, err := c.gather(b.Followers, b.Size, false)
@@ -67,7 +75,13 @@ func (b Fanout) Run(ctx context.Context) (*Report, error) {
 	}
 	defer p.abandon()
 	out := r.report("fanout")
-	took, err := c.measure(ctx, p, measured, b.Volume, out)
+	out.Connections = b.Followers
+	took := time.Duration(0)
+	if b.Most {
+		err = c.most(ctx, p, b, out)
+	} else {
+		took, err = c.measure(ctx, p, measured, b.Volume, out)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +89,17 @@ func (b Fanout) Run(ctx context.Context) (*Report, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	n := b.messages()
-	out.Connections = b.Followers
-	out.tell(c, measured, n, b.Volume, took)
+	delivered := int64(0)
+	if b.Most {
+		l := c.losses(measured, int(p.sent[measured].Load()))
+		out.Losses, out.Size = &l, b.Size
+		delivered = int64(out.Most.DeliveryRate * b.For.Seconds())
+	} else {
+		out.tell(c, measured, b.messages(), b.Volume, took)
+		delivered = out.Delivered
+	}
 	if out.Server != nil {
-		out.Server.CPUPerMillion = per(out.Server.CPUSeconds*1e6, out.Delivered)
+		out.Server.CPUPerMillion = per(out.Server.CPUSeconds*1e6, delivered)
 	}
 	if out.Lost > 0 {
 		return out, fmt.Errorf("%w: %d of %d", ErrLost, out.Lost, out.Expected)
@@ -119,22 +139,23 @@ func (c *crowd) gather(n, size int, cursors bool) (*publisher, error) {
 // measure publishes a phase and waits until all have it. It returns how long that took, without waiting in vain.
 func (c *crowd) measure(ctx context.Context, p *publisher, phase int, v Volume, out *Report) (time.Duration, error) {
 	n := v.messages()
+	all := uint32(p.sent[phase].Load()) + uint32(n)
 	before, err := c.run.look()
 	if err != nil {
 		return 0, err
 	}
-	expected := float64(n) * float64(len(c.members))
-	stop := c.figures("publishing", phase, func() float64 { return float64(c.delivered(phase)) / expected })
+	had, expected := c.delivered(phase), float64(n)*float64(len(c.members))
+	stop := c.figures("publishing", phase, func() float64 { return float64(c.delivered(phase)-had) / expected })
 	defer stop()
 	start := time.Now()
 	if _, err := p.keep(ctx, phase, v.schedule(), n, always); err != nil {
 		return 0, err
 	}
-	if err := c.awaitAll(phase, uint32(n)); err != nil {
+	if err := c.awaitAll(phase, all); err != nil {
 		return 0, err
 	}
 	took := time.Since(start)
-	if c.lacking(phase, uint32(n)) > 0 {
+	if c.lacking(phase, all) > 0 {
 		took = max(v.For, took-c.patience())
 	}
 	after, err := c.run.look()

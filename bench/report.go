@@ -33,6 +33,7 @@ type Report struct {
 	Latency       *Latency `json:"latency,omitempty"`
 	BesideStalled *Latency `json:"latency_beside_stalled,omitempty"`
 
+	Most    *MostReport    `json:"most,omitempty"`
 	Storm   *StormReport   `json:"storm,omitempty"`
 	Stalled *StalledReport `json:"stalled,omitempty"`
 	Server  *ServerReport  `json:"server,omitempty"`
@@ -46,8 +47,8 @@ type Report struct {
 
 // StormReport says how followers came back.
 type StormReport struct {
-	Back       float64 `json:"all_connected_ms"` // from the cut until the last one was answered
-	Complete   float64 `json:"all_complete_ms"`  // from the cut until every one had everything until then
+	Back       float64 `json:"all_connected_ms"` // from when all may come back until the last one was answered
+	Complete   float64 `json:"all_complete_ms"`  // and until every one had everything that was published until then
 	Reconnects int64   `json:"reconnects"`
 }
 
@@ -126,9 +127,12 @@ func (r *Report) Table(w io.Writer) error {
 			row(l.name, "p50 %s, p90 %s, p99 %s, p99.9 %s, max %s ms", short(l.P50), short(l.P90), short(l.P99), short(l.P999), short(l.Max))
 		}
 	}
+	if r.Most != nil {
+		row("most", "%s", r.Most.told())
+	}
 	if s := r.Storm; s != nil {
-		row("all connected", "%.0f ms after the cut (%d reconnects)", s.Back, s.Reconnects)
-		row("all complete", "%.0f ms after the cut", s.Complete)
+		row("all connected", "after %.0f ms (%d reconnects)", s.Back, s.Reconnects)
+		row("all complete", "after %.0f ms", s.Complete)
 	}
 	if s := r.Stalled; s != nil {
 		row("stalled", "%d: %d then got everything, %d a stated gap, %d neither; %d were cut and came back",

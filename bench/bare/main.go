@@ -1,8 +1,13 @@
-// Command bare is the least that a push server can be: it keeps the connections that follow it, WebSockets at /ws and SSE at /sse,
-// and writes one prepared frame to each of them from the request that publishes, a POST to /publish. There is no queue, no history, no
-// resume, no heartbeat, and a follower that does not read stops all: the yardstick of docs/benchmarks.md, and nothing to use.
+// Command bare is the least that a push server can be, in three parts: the yardsticks of docs/benchmarks.md, and nothing to use.
 //
-// It listens on a port of 127.0.0.1 that it prints. Its only goroutines are net/http's.
+//   - It keeps the connections that follow it, WebSockets at /ws and SSE at /sse, and writes one prepared frame to each of them from
+//     the request that publishes, a POST to /publish. There is no queue, no history, no resume, no heartbeat, and a follower that
+//     does not read stops all.
+//   - A POST to /discard reads the body and answers 204: what a request with a body costs in net/http.
+//   - A second listener is an accept loop without net/http (accept.go).
+//
+// It listens on ports of 127.0.0.1 that it prints. Its goroutines are net/http's, and one for each connection to the second
+// listener until it is answered.
 package main
 
 import (
@@ -20,20 +25,30 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
+	accept := flag.String("accept", "127.0.0.1:0", "address of the accept loop")
+	keep := flag.Int("keep", 3, "messages that the accept loop gives who connects")
 	flag.Parse()
-	if err := serve(*listen); err != nil {
+	if err := serve(*listen, *accept, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "bare:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(listen string) error {
+func serve(listen, accept string, keep int) error {
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("bare listens on http://%s\n", ln.Addr())
-	return http.Serve(ln, handler())
+	quick, err := net.Listen("tcp", accept)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("bare listens on http://%s, its accept loop on http://%s\n", ln.Addr(), quick.Addr())
+	door := newDoor(keep)
+	ended := make(chan error, 2)
+	go func() { ended <- door.serve(quick) }()
+	go func() { ended <- http.Serve(ln, handler(door)) }()
+	return <-ended
 }
 
 // loop is everybody who follows in one way.
@@ -66,7 +81,7 @@ func (l *loop) write(b []byte) {
 
 const maxMessage = 1 << 20
 
-func handler() http.Handler {
+func handler(door *door) http.Handler {
 	var sockets, events loop
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", func(w http.ResponseWriter, r *http.Request) {
@@ -91,8 +106,16 @@ func handler() http.Handler {
 		if frame, err := ws.CompileFrame(ws.NewTextFrame(body)); err == nil {
 			sockets.write(frame)
 		}
-		events.write(slices.Concat([]byte("data: "), body, []byte("\n\n")))
+		events.write(event(body))
+		door.publish(body)
 		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /discard", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
 	})
 	return mux
 }
+
+func event(body []byte) []byte { return slices.Concat([]byte("data: "), body, []byte("\n\n")) }

@@ -26,6 +26,8 @@ type target struct {
 
 	Plain      bool          `help:"The URL is another server's: asked for as it is."`
 	PublishURL string        `placeholder:"URL" help:"Where another server takes messages by POST."`
+	Resume     string        `placeholder:"NAME" help:"The query argument by which another server's followers say what they got last; over SSE it is Last-Event-ID."`
+	Receipt    string        `placeholder:"NAME" help:"The member of another server's JSON receipts that says what a follower got with this message."`
 	Token      string        `placeholder:"KEY" help:"Publish key; better in $$TIDINGS_KEY, which other users cannot see."`
 	Topic      string        `placeholder:"TOPIC" help:"Topic to use (default: a new one)."`
 	Anywhere   bool          `name:"yes-load-this-host" help:"Load a host that is not this one."`
@@ -63,7 +65,9 @@ type benchIdleCmd struct {
 }
 
 type benchFanoutCmd struct {
-	Followers int `default:"1000" placeholder:"N" help:"Followers of the topic (default ${default})."`
+	Followers int           `default:"1000" placeholder:"N" help:"Followers of the topic (default ${default})."`
+	Most      bool          `help:"Raise the rate from --rate on, for --for each, until deliveries are late: the most that can be held."`
+	Late      time.Duration `default:"250ms" placeholder:"DURATION" help:"What 99 % of the deliveries are held to by --most (default ${default})."`
 	volume
 	way
 	target
@@ -80,6 +84,7 @@ type benchPublishCmd struct {
 
 type benchStormCmd struct {
 	Clients int `default:"1000" placeholder:"N" help:"Followers that are cut (default ${default})."`
+	Missed  int `default:"0" placeholder:"N" help:"Publish so many messages while all are away, and no others; 0, go on at --rate (default ${default})."`
 	volume
 	way
 	target
@@ -112,7 +117,8 @@ func (benchPublishCmd) Help() string {
 // Help says what is measured.
 func (benchStormCmd) Help() string {
 	return `All followers are cut at once after --for, and come back with the cursor of what they got last. The time is until ` +
-		`every one of them has everything that was published until the last one was back. ` + benchCmd{}.Help()
+		`every one of them has everything that was published until the last one was back. With --missed they come back when so ` +
+		`many messages were published, and the time is from then on until every one has them. ` + benchCmd{}.Help()
 }
 
 // Help says what is measured.
@@ -123,7 +129,7 @@ func (benchSlowCmd) Help() string {
 
 func (t target) options(s *session) bench.Options {
 	o := bench.Options{
-		URL: t.URL, Plain: t.Plain, PublishURL: t.PublishURL, Topic: t.Topic, Key: cmp.Or(t.Token, s.lookup("TIDINGS_KEY")),
+		URL: t.URL, Plain: t.Plain, PublishURL: t.PublishURL, ResumeArgument: t.Resume, ReceiptField: t.Receipt, Topic: t.Topic, Key: cmp.Or(t.Token, s.lookup("TIDINGS_KEY")),
 		Anywhere: t.Anywhere, PID: t.PID, Dialers: t.Dialers, Patience: t.Patience,
 	}
 	if o.URL == "" && !o.Plain {
@@ -155,7 +161,9 @@ func (c *benchIdleCmd) run(ctx context.Context, s *session) error {
 }
 
 func (c *benchFanoutCmd) run(ctx context.Context, s *session) error {
-	return c.measure(ctx, s, bench.Fanout{Options: c.put(c.options(s)), Followers: c.Followers, Volume: c.volume.volume()})
+	return c.measure(ctx, s, bench.Fanout{
+		Options: c.put(c.options(s)), Followers: c.Followers, Most: c.Most, Late: c.Late, Volume: c.volume.volume(),
+	})
 }
 
 func (c *benchPublishCmd) run(ctx context.Context, s *session) error {
@@ -165,7 +173,9 @@ func (c *benchPublishCmd) run(ctx context.Context, s *session) error {
 }
 
 func (c *benchStormCmd) run(ctx context.Context, s *session) error {
-	return c.measure(ctx, s, bench.Storm{Options: c.put(c.options(s)), Clients: c.Clients, Volume: c.volume.volume()})
+	return c.measure(ctx, s, bench.Storm{
+		Options: c.put(c.options(s)), Clients: c.Clients, Missed: c.Missed, Volume: c.volume.volume(),
+	})
 }
 
 func (c *benchSlowCmd) run(ctx context.Context, s *session) error {
