@@ -18,7 +18,8 @@ const StampBytes = 2 + 2*stampRaw
 const (
 	warming = iota // shows that everyone is there; not measured
 	measured
-	stalling // beside followers that do not read
+	filling  // what followers that do not read are sent until nothing more goes in; not measured
+	stalling // beside them
 	phases
 )
 

@@ -6,12 +6,12 @@ import (
 )
 
 // Slow publishes to followers that read, first alone and then beside others that have stopped reading, which read on at
-// the end.
+// the end. In between as much is published as in either, so that those have stopped indeed.
 type Slow struct {
 	Options
 	Stalled   int
 	Followers int // that read
-	Volume        // For is how long each of the two phases is
+	Volume        // For is how long each phase is
 }
 
 // Run measures. With [ErrLost] there is a report too.
@@ -49,6 +49,10 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What the kernel takes for them first is fan-out like any other, and no stall.
+	if _, err := fast.measure(ctx, p, filling, b.Volume, new(Report)); err != nil {
+		return nil, err
+	}
 	took, err := fast.measure(ctx, p, stalling, b.Volume, out)
 	if err != nil {
 		return nil, err
@@ -76,8 +80,8 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 		{Name: "alone", Histogram: fast.latency(measured)}, {Name: "beside stalled followers", Histogram: fast.latency(stalling)},
 	}
 	out.Stalled = slow.fates(n)
-	before := fast.losses(measured, n)
-	lost := before.Lost + out.Lost
+	before, between := fast.losses(measured, n), fast.losses(filling, n)
+	lost := before.Lost + between.Lost + out.Lost
 	if lost > 0 || out.Stalled.Silent > 0 {
 		return out, fmt.Errorf("%w: %d by followers that read, and %d of those that had stalled miss some and were not told",
 			ErrLost, lost, out.Stalled.Silent)

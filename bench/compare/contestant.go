@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"tidings/bench"
@@ -14,11 +16,21 @@ import (
 
 // contestant is one server that is measured.
 type contestant struct {
-	name       string
-	transports []string
-	start      func(at string) (*exec.Cmd, error)
-	options    func(at, transport string) bench.Options
+	name  string
+	start func(at places) (*exec.Cmd, error)
+	// options says how to load it for a row; false: it takes no part.
+	options func(at places, row, transport string) (bench.Options, bool)
 }
+
+// places are where a server is told to listen.
+type places struct{ main, second string }
+
+// The names of the contestants.
+const (
+	tidings = "Tidings"
+	bare    = "bare loop"
+	nchan   = "Nchan"
+)
 
 // The places where Debian puts what Nchan needs.
 const (
@@ -35,34 +47,59 @@ func nchanInstalled() bool {
 	return true
 }
 
-func contestants(program, bare, dir string) []contestant {
+func contestants(program, yardstick, dir string) []contestant {
 	all := []contestant{
 		{
-			name: "Tidings", transports: []string{"websocket", "sse", "stream", "longpoll"},
-			start: func(at string) (*exec.Cmd, error) {
-				return exec.Command(program, "serve", "--listen", at, "--log-level", "warn"), nil
+			name: tidings,
+			start: func(at places) (*exec.Cmd, error) {
+				return exec.Command(program, "serve", "--listen", at.main, "--log-level", "warn"), nil
 			},
-			options: func(at, _ string) bench.Options { return bench.Options{URL: "http://" + at} },
+			options: func(at places, _, _ string) (bench.Options, bool) {
+				return bench.Options{URL: "http://" + at.main}, true
+			},
 		},
 		{
-			name: "bare loop", transports: []string{"websocket", "sse"},
-			start: func(at string) (*exec.Cmd, error) { return exec.Command(bare, "-listen", at), nil },
-			options: func(at, transport string) bench.Options {
-				path := map[string]string{"websocket": "/ws", "sse": "/sse"}[transport]
-				return bench.Options{URL: "http://" + at + path, Plain: true, PublishURL: "http://" + at + "/publish"}
+			name: bare,
+			start: func(at places) (*exec.Cmd, error) {
+				return exec.Command(yardstick, "-listen", at.main, "-accept", at.second, "-keep", fmt.Sprint(missed)), nil
 			},
+			options: bareOptions,
 		},
 	}
 	if nchanInstalled() {
 		all = append(all, contestant{
-			name: "Nchan", transports: []string{"websocket", "sse", "longpoll"},
-			start: func(at string) (*exec.Cmd, error) { return nchan(dir, at) },
-			options: func(at, _ string) bench.Options {
-				return bench.Options{URL: "http://" + at + "/sub", Plain: true, PublishURL: "http://" + at + "/pub"}
-			},
+			name: nchan, start: func(at places) (*exec.Cmd, error) { return startNchan(dir, at.main) }, options: nchanOptions,
 		})
 	}
 	return all
+}
+
+func bareOptions(at places, row, transport string) (bench.Options, bool) {
+	o := bench.Options{Plain: true, PublishURL: "http://" + at.main + "/publish"}
+	path := map[string]string{"websocket": "/ws", "sse": "/sse", "stream": "/stream", "longpoll": "/longpoll"}[transport]
+	switch {
+	case row == "publish":
+		o.PublishURL = "http://" + at.main + "/discard"
+		o.URL = o.PublishURL
+	case row == "storm":
+		o.URL = "http://" + at.second + path
+	case transport == "websocket", transport == "sse":
+		o.URL = "http://" + at.main + path
+	default:
+		return o, false
+	}
+	return o, row != "batch" && row != "slow" && row != "burst"
+}
+
+func nchanOptions(at places, row, transport string) (bench.Options, bool) {
+	o := bench.Options{Plain: true, URL: "http://" + at.main + "/sub", PublishURL: "http://" + at.main + "/pub"}
+	switch row {
+	case "batch", "slow", "burst":
+		return o, false
+	case "storm":
+		o.ResumeArgument, o.ReceiptField = "last_event_id", "last_message_id"
+	}
+	return o, transport != "stream"
 }
 
 // nchanConfig is one process without a master, so that what it uses is what one process uses. All it writes is in one
@@ -98,12 +135,61 @@ http {
 }
 `
 
-func nchan(dir, at string) (*exec.Cmd, error) {
+func startNchan(dir, at string) (*exec.Cmd, error) {
 	config := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(config, fmt.Appendf(nil, nchanConfig, dir, at), 0o600); err != nil {
 		return nil, err
 	}
 	return exec.Command(nginx, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", config), nil
+}
+
+// with starts a server, waits until it answers, and stops it afterwards.
+func (c contestant) with(ctx context.Context, row, transport string, measure func(bench.Options) error) error {
+	var at places
+	for _, place := range []*string{&at.main, &at.second} {
+		free, err := freeAddress()
+		if err != nil {
+			return err
+		}
+		*place = free
+	}
+	cmd, err := c.start(at)
+	if err != nil {
+		return err
+	}
+	var said said
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = cmd.Process.Kill() // it is this command's own, and there is nothing to save
+		_ = cmd.Wait()
+	}()
+	if err := answers(ctx, at.main); err != nil {
+		return fmt.Errorf("%w\n%s", err, said.text())
+	}
+	o, _ := c.options(at, row, transport)
+	o.Transport, o.PID = transport, cmd.Process.Pid
+	return measure(o)
+}
+
+// said is what a server writes.
+type said struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(b)
+}
+
+func (s *said) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.String()
 }
 
 // freeAddress returns a loopback address that nobody listens at.

@@ -1,14 +1,15 @@
-// Command compare measures a gateway, the bare loop of bench/bare and, where nginx with its module is installed, Nchan, all in one
-// run and by the same load, and prints one table for docs/benchmarks.md. Each row is of a server started for it on a loopback port,
-// with what it costs read from /proc (Linux).
+// Command compare measures a gateway, the yardsticks of bench/bare and, where nginx with its module is installed, Nchan, all in one
+// run and by the same load, and prints tables for docs/benchmarks.md, with the goal beside each figure. Each figure is of a server
+// started for it on a loopback port, with what it costs read from /proc (Linux).
 //
 // Usage:
 //
-//	go run ./bench/compare -program bin/tidings
+//	go run ./bench/compare -program bin/tidings -rows idle,storm -repeat 3 -json compare.json
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,116 +17,193 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"tidings/bench"
 )
 
-// sizes say how much is measured.
-type sizes struct {
-	idle, followers int
-	volume          bench.Volume
-	hold            time.Duration
+// request is what is asked for on the command line.
+type request struct {
+	sizes
+	program, json string
+	rows          []row
+	repeat        int
 }
 
 func main() {
-	program := flag.String("program", "bin/tidings", "the gateway's program")
-	var s sizes
-	flag.IntVar(&s.idle, "idle", 8000, "connections held for the memory figure")
-	flag.IntVar(&s.followers, "followers", 5000, "followers for the delivery figures")
-	flag.Float64Var(&s.volume.Rate, "rate", 10, "messages a second")
-	flag.IntVar(&s.volume.Size, "size", 128, "bytes of a message")
-	flag.DurationVar(&s.volume.For, "for", 10*time.Second, "how long each delivery figure takes")
-	flag.DurationVar(&s.hold, "hold", 5*time.Second, "how long idle connections are held")
+	var r request
+	names, storms := "", ""
+	flag.StringVar(&r.program, "program", "bin/tidings", "the gateway's program")
+	flag.StringVar(&names, "rows", "", "rows to measure, with commas between them: "+strings.Join(rowNames(), ", ")+" (default: all)")
+	flag.IntVar(&r.repeat, "repeat", 1, "how often each figure is measured; the table has medians")
+	flag.StringVar(&r.json, "json", "", "write all reports to a file")
+	flag.IntVar(&r.idle, "idle", 10_000, "connections held for the memory figures")
+	flag.IntVar(&r.followers, "followers", 5000, "followers for the delivery figures")
+	flag.Float64Var(&r.rate, "rate", 10, "messages a second")
+	flag.Float64Var(&r.high, "high", 30, "messages a second for the high rate")
+	flag.IntVar(&r.size, "size", 128, "bytes of a message")
+	flag.StringVar(&storms, "storms", "5000,9000", "clients that come back at once")
+	flag.IntVar(&r.stalled, "stalled", 1000, "followers that stop reading")
+	flag.IntVar(&r.publishers, "publishers", 16, "connections that publish")
+	flag.IntVar(&r.batch, "batch", 500, "messages of one NDJSON request")
+	flag.DurationVar(&r.span, "for", 8*time.Second, "how long a figure is measured")
+	flag.DurationVar(&r.step, "step", 2*time.Second, "how long a rate is tried in search for the most")
+	flag.DurationVar(&r.hold, "hold", 3*time.Second, "how long idle connections are held")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := compare(ctx, *program, s); err != nil {
+	err := r.choose(names, storms)
+	if err == nil {
+		err = r.run(ctx)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)
 	}
 }
 
-func compare(ctx context.Context, program string, s sizes) error {
+func rowNames() (all []string) {
+	for _, r := range rows {
+		all = append(all, r.name)
+	}
+	return all
+}
+
+func (r *request) choose(names, storms string) error {
+	for text := range strings.SplitSeq(storms, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is no number of clients", text)
+		}
+		r.storms = append(r.storms, n)
+	}
+	if names == "" {
+		r.rows = rows
+		return nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
+		if i < 0 {
+			return fmt.Errorf("no row %q: there are %s", name, strings.Join(rowNames(), ", "))
+		}
+		r.rows = append(r.rows, rows[i])
+	}
+	return nil
+}
+
+// attempt is one measurement of one server.
+type attempt struct {
+	job
+	contestant
+}
+
+// attempts returns all measurements of a row in order: repeats go over everything, and within one the contestants follow each
+// other, so that what else the machine does hits all alike. What another row has measured is not measured again.
+func (r *request) attempts(of row, all []contestant, done map[key]bool) (list []attempt) {
+	var fresh []job
+	for _, j := range of.jobs(r.sizes) {
+		if k := j.key(); !done[k] {
+			done[k] = true
+			fresh = append(fresh, j)
+		}
+	}
+	for range r.repeat {
+		for _, j := range fresh {
+			for _, c := range all {
+				if _, takesPart := c.options(places{}, j.row, j.transport); takesPart {
+					list = append(list, attempt{j, c})
+				}
+			}
+		}
+	}
+	return list
+}
+
+func (j job) key() key { return key{j.row, j.transport, j.variant} }
+
+func (r *request) run(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "compare")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	bare := filepath.Join(dir, "bare")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", bare, "./bench/bare").CombinedOutput(); err != nil {
-		return fmt.Errorf("building the bare loop: %w\n%s", err, out)
+	yardstick := filepath.Join(dir, "bare")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", yardstick, "./bench/bare").CombinedOutput(); err != nil {
+		return fmt.Errorf("building the yardsticks: %w\n%s", err, out)
 	}
-	fmt.Println("| server | transport | idle KiB RSS per connection | server CPU s per million deliveries | p50 / p99 / max ms | delivered |")
-	fmt.Println("|---|---|---|---|---|---|")
-	for _, c := range contestants(program, bare, dir) {
-		for _, transport := range c.transports {
-			row, err := s.row(ctx, c, transport)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", c.name, transport, err)
-			}
-			fmt.Println(row)
-		}
+	all := contestants(r.program, yardstick, dir)
+	plan, done, total := make([][]attempt, len(r.rows)), make(map[key]bool), 0
+	for i, of := range r.rows {
+		plan[i] = r.attempts(of, all, done)
+		total += len(plan[i])
 	}
+	fmt.Printf("%d cores, %s/%s, %s; %d repeats.\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, time.Now().Format("2 January 2006"), r.repeat)
 	if !nchanInstalled() {
-		fmt.Println("\nNchan is not installed (nginx, libnginx-mod-nchan).")
+		fmt.Println("Nchan is not installed (nginx, libnginx-mod-nchan): its column is empty, and goals beside it are not measured.")
 	}
-	return nil
+	out := output{Lines: make(map[string][]line)}
+	got, n := make(results), 0
+	var failed []error
+	for i, of := range r.rows {
+		for _, a := range plan[i] {
+			n++
+			name := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s, %s", a.row, a.variant, a.transport, a.name)), " ")
+			fmt.Fprintf(os.Stderr, "%s %d of %d: %s\n", time.Now().Format(time.TimeOnly), n, total, name)
+			report, err := a.measure(ctx)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
+				fmt.Fprintln(os.Stderr, "  ", err)
+				failed = append(failed, err)
+			}
+			if report != nil {
+				got.add(a.key(), a.name, report)
+				out.Runs = append(out.Runs, ran{a.row, a.name, report})
+			}
+		}
+		lines := of.lines(r.sizes, got)
+		out.Lines[of.name] = lines
+		write(os.Stdout, of.title, lines)
+	}
+	if r.json != "" {
+		failed = append(failed, out.write(r.json))
+	}
+	return errors.Join(failed...)
 }
 
-// row measures one transport of one server.
-func (s sizes) row(ctx context.Context, c contestant, transport string) (string, error) {
-	var idle, fanout *bench.Report
-	err := c.with(ctx, transport, func(o bench.Options) (err error) {
-		idle, err = bench.Idle{Options: o, Connections: s.idle, Hold: s.hold}.Run(ctx)
+func (a attempt) measure(ctx context.Context) (report *bench.Report, err error) {
+	err = a.with(ctx, a.row, a.transport, func(o bench.Options) (err error) {
+		report, err = a.run(ctx, o)
 		return err
 	})
-	if err != nil {
-		return "", err
+	if errors.Is(err, bench.ErrLost) && a.row == "most" {
+		err = nil // at a rate that it does not hold
 	}
-	volume := s.volume
-	if transport == "longpoll" {
-		volume.Rate = max(1, volume.Rate/2) // every delivery is a request too
-	}
-	err = c.with(ctx, transport, func(o bench.Options) (err error) {
-		fanout, err = bench.Fanout{Options: o, Followers: s.followers, Volume: volume}.Run(ctx)
-		return err
-	})
-	if err != nil && !errors.Is(err, bench.ErrLost) {
-		return "", err
-	}
-	l := fanout.Latency
-	return fmt.Sprintf("| %s | %s | %.2f | %.1f | %.0f / %.0f / %.0f | %d of %d |", c.name, transport,
-		idle.Server.RSSPerConnection/1024, fanout.Server.CPUPerMillion, l.P50, l.P99, l.Max,
-		fanout.Expected-fanout.Lost, fanout.Expected), nil
+	return report, err
 }
 
-// with starts a server, waits until it answers, and stops it afterwards.
-func (c contestant) with(ctx context.Context, transport string, measure func(bench.Options) error) error {
-	at, err := freeAddress()
+// output is what -json writes.
+type output struct {
+	Lines map[string][]line `json:"lines"`
+	Runs  []ran             `json:"runs"`
+}
+
+type ran struct {
+	Row    string        `json:"row"`
+	Server string        `json:"server"`
+	Report *bench.Report `json:"report"`
+}
+
+func (o output) write(path string) error {
+	b, err := json.MarshalIndent(o, "", "  ")
 	if err != nil {
 		return err
 	}
-	cmd, err := c.start(at)
-	if err != nil {
-		return err
-	}
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer func() {
-		_ = cmd.Process.Kill() // it is this command's own, and there is nothing to save
-		_ = cmd.Wait()
-	}()
-	if err := answers(ctx, at); err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		return fmt.Errorf("%w\n%s", err, said.String())
-	}
-	o := c.options(at, transport)
-	o.Transport, o.PID = transport, cmd.Process.Pid
-	return measure(o)
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }

@@ -123,7 +123,8 @@ func (benchStormCmd) Help() string {
 
 // Help says what is measured.
 func (benchSlowCmd) Help() string {
-	return `Publishes for --for to followers that read, then as long beside others that have stopped; at the end those read on, ` +
+	return `Publishes for --for to followers that read, then twice as long beside others that have stopped, of which the second half is ` +
+		`measured; at the end those read on, ` +
 		`and have to get everything or a stated gap. ` + benchCmd{}.Help()
 }
 
