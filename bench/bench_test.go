@@ -5,12 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,6 +175,106 @@ func TestSlow(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestMost raises the rate until nothing is in time any more, which is at once where nothing may be late.
+func TestMost(t *testing.T) {
+	v := bench.Volume{Rate: 20, Size: 64, For: 200 * time.Millisecond}
+	r, err := bench.Fanout{Options: serve(t, server.Options{}), Followers: 5, Most: true, Late: time.Nanosecond, Volume: v}.Run(t.Context())
+	if err != nil || r.Most == nil || r.Most.DeliveryRate != 0 || len(r.Most.Steps) != 1 || r.Most.Steps[0].Held || r.Lost != 0 {
+		t.Errorf("where all is late: %+v, %v", r.Most, err)
+	}
+	// Beyond a million messages a second nobody looks, and this begins not far below.
+	v.Rate, v.For = 8e5, time.Millisecond
+	r, err = bench.Fanout{Options: serve(t, server.Options{}), Followers: 1, Most: true, Late: time.Minute, Volume: v}.Run(t.Context())
+	if err != nil || r.Most.PublishRate != v.Rate || len(r.Most.Steps) != 1 || r.Latency == nil || r.Expected != r.Delivered || r.Expected != 800 {
+		t.Errorf("where nothing is late: %+v, %v", r, err)
+	}
+	var table bytes.Buffer
+	if err := r.Table(&table); err != nil || !strings.Contains(table.String(), "800000 deliveries a second") {
+		t.Errorf("%v in\n%s", err, table.String())
+	}
+}
+
+// TestResumeElsewhere lets followers of another server come back by its own means: of those that say what they got it knows what
+// they miss, and to the others it sends nothing old.
+func TestResumeElsewhere(t *testing.T) {
+	for _, transport := range []string{"sse", "stream"} {
+		for name, argument := range map[string]string{"said": "after", "not said": ""} {
+			t.Run(transport+" "+name, func(t *testing.T) {
+				web := httptest.NewServer(new(elsewhere).handler())
+				defer web.Close()
+				o := bench.Options{
+					URL: web.URL + "/sub?x=1", Plain: true, PublishURL: web.URL + "/pub", Transport: transport,
+					ResumeArgument: argument, ReceiptField: "last", Patience: 200 * time.Millisecond,
+				}
+				if argument == "" {
+					o.ReceiptField = ""
+				}
+				r, err := bench.Storm{Options: o, Clients: 4, Missed: 3, Volume: little}.Run(t.Context())
+				if argument == "" {
+					if !errors.Is(err, bench.ErrLost) || r.Lost != 12 {
+						t.Errorf("%+v, %v", r, err)
+					}
+					return
+				}
+				if err != nil || r.Delivered != 16 || r.Lost+r.Doubled != 0 {
+					t.Errorf("%+v, %v", r.Losses, err)
+				}
+			})
+		}
+	}
+}
+
+// elsewhere is a server that is no gateway.
+type elsewhere struct {
+	mu   sync.Mutex
+	all  []string      // guarded by mu
+	more chan struct{} // closed when there is one more; guarded by mu
+}
+
+func (e *elsewhere) handler() http.Handler {
+	e.more = make(chan struct{})
+	var mux http.ServeMux
+	mux.HandleFunc("POST /pub", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.all = append(e.all, string(body))
+		close(e.more)
+		e.more = make(chan struct{})
+		fmt.Fprintf(w, `{"messages": 1, "last": "%d" }`, len(e.all))
+	})
+	mux.HandleFunc("GET /sub", func(w http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		at := len(e.all)
+		e.mu.Unlock()
+		since := r.Header.Get("Last-Event-ID")
+		if r.Header.Get("Accept") != "text/event-stream" {
+			since = r.URL.Query().Get("after")
+		}
+		if n, err := strconv.Atoi(since); err == nil {
+			at = n
+		}
+		flush := http.NewResponseController(w)
+		_ = flush.Flush()
+		for {
+			e.mu.Lock()
+			fresh, more := e.all[at:], e.more
+			at = len(e.all)
+			e.mu.Unlock()
+			for _, m := range fresh {
+				_, _ = w.Write([]byte("data: " + m + "\n\n"))
+			}
+			_ = flush.Flush()
+			select {
+			case <-more:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	return &mux
 }
 
 // TestLosses measures a server that does what none should: it forgets, repeats and mixes up.

@@ -29,6 +29,7 @@ type crowd struct {
 	wrap    bool // envelopes
 	cursors *cursors
 	stalled chan struct{} // what followers wait for before they read on; nil if they read at once
+	slack   time.Duration // more patience
 
 	carrier carrier
 	asked   asking
@@ -137,12 +138,12 @@ func (c *crowd) awaitAll(phase int, n uint32) error {
 	}
 }
 
-// patience is longer where followers ask only now and then.
+// patience is longer where followers ask only now and then, or have stalled.
 func (c *crowd) patience() time.Duration {
 	if c.Transport == "poll" {
-		return c.Patience + 2*c.PollPace
+		return c.Patience + c.slack + 2*c.PollPace
 	}
-	return c.Patience
+	return c.Patience + c.slack
 }
 
 // lacking counts followers that have not got to the n-th message of a phase.

@@ -43,6 +43,8 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 	// Gaps are told in envelopes; raw WebSockets are closed instead.
 	slow.wrap, slow.stalled, slow.cursors = true, make(chan struct{}), p.cursors
 	slow.returns.Store(true)
+	// A sender that missed the news of room in a window asks again after as long as it has waited already (RFC 9293, section 3.8.6.1).
+	slow.slack = 3 * b.For
 	stop := slow.connecting(b.Stalled)
 	err = slow.grow(b.Stalled)
 	stop()
