@@ -63,7 +63,7 @@ bench: ## run the Go benchmarks: BENCH=regexp COUNT=n; compare two runs with ben
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
 
-bench-compare: build ## measure the gateway beside a bare loop, and Nchan where it is installed: ARGS=flags
+bench-compare: build ## measure the gateway beside yardsticks, and Nchan where it is installed, against the goals: ARGS=flags
 	$(GO) run ./bench/compare -program bin/tidings $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME each
