@@ -89,7 +89,7 @@ func (b Fanout) Run(ctx context.Context) (*Report, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	delivered := int64(0)
+	var delivered int64
 	if b.Most {
 		l := c.losses(measured, int(p.sent[measured].Load()))
 		out.Losses, out.Size = &l, b.Size

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -85,17 +86,17 @@ func (m *MostReport) told() string {
 	if m.DeliveryRate == 0 {
 		return fmt.Sprintf("not even %.0f deliveries a second come within %.0f ms", m.Steps[0].DeliveryRate, m.LateMS)
 	}
-	text := fmt.Sprintf("%.0f deliveries a second (%.1f messages)", m.DeliveryRate, m.PublishRate)
-	for _, s := range m.Steps {
-		if !s.Held {
-			text += fmt.Sprintf("; at %.0f p99 was %.0f ms", s.DeliveryRate, s.P99)
-			if s.Load != nil {
-				text += ", saturated: " + s.Load.Saturated
-			}
-			break
-		}
+	held := fmt.Sprintf("%.0f deliveries a second (%.1f messages)", m.DeliveryRate, m.PublishRate)
+	i := slices.IndexFunc(m.Steps, func(s Step) bool { return !s.Held })
+	if i < 0 {
+		return held
 	}
-	return text
+	beyond := m.Steps[i]
+	saturated := "unknown"
+	if beyond.Load != nil {
+		saturated = beyond.Load.Saturated
+	}
+	return fmt.Sprintf("%s; at %.0f p99 was %.0f ms, saturated: %s", held, beyond.DeliveryRate, beyond.P99, saturated)
 }
 
 // lateByDefault is from when on deliveries are late where nothing else is said.
