@@ -24,6 +24,9 @@ func newCarrier(c *crowd) (carrier, error) {
 	if err != nil {
 		return nil, err
 	}
+	if to.Addr().Zone() != "" {
+		return newThreads(c), nil
+	}
 	ls := &loops{crowd: c, ended: make(chan struct{})}
 	// One loop for two processors: the other is the server's, where both are on one machine.
 	for range max(1, runtime.GOMAXPROCS(0)/2) {

@@ -76,7 +76,10 @@ func (d *dialer) failed(alias int32, err error) (again bool, told error) {
 // resolve returns the one address that connections go to. What a name stands for is found out by connecting.
 func (d *dialer) resolve(ctx context.Context) (netip.AddrPort, error) {
 	if to, err := netip.ParseAddrPort(d.addr); err == nil {
-		return netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), nil
+		if d.net.Control != nil {
+			err = control("tcp", d.addr, nil)
+		}
+		return netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), err
 	}
 	c, err := d.dial(ctx)
 	if err != nil {

@@ -12,11 +12,11 @@ type look struct {
 	server    *processUsage // nil where no process was named
 	own       time.Duration // processor time of this process
 	busy, all time.Duration // processor time of the machine; 0 where that is not known
-	kernel    int64         // bytes of all TCP sockets
+	kernel    int64         // bytes of the kernel's objects, sockets among them
 }
 
 func (r *run) look() (look, error) {
-	l := look{at: time.Now(), own: ownTime(), kernel: socketMemory()}
+	l := look{at: time.Now(), own: ownTime(), kernel: kernelMemory()}
 	l.busy, l.all = machineTime()
 	if r.PID == 0 {
 		return l, nil

@@ -117,18 +117,30 @@ func machineTime() (busy, all time.Duration) {
 	return busy, all
 }
 
-// socketMemory returns what the kernel has for TCP sockets, in bytes.
-func socketMemory() int64 {
+// kernelMemory returns what the kernel has for its own objects, sockets among them, and for what is in sockets, in bytes. It is
+// that of the whole machine: only what it grows by while nothing else happens says something.
+func kernelMemory() int64 {
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
 	stat, err := os.ReadFile("/proc/net/sockstat")
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(stat), "TCP: ")
-	line, _, _ := strings.Cut(rest, "\n")
-	_, pages, _ := strings.Cut(line, "mem ")
-	n, err := strconv.ParseInt(strings.TrimSpace(pages), 10, 64)
+	return number(string(info), "\nSlab:", " kB")<<10 + number(string(stat), "TCP: ", "", "mem ")*int64(os.Getpagesize())
+}
+
+// number returns the number between the last of some words that follow each other and the end of its line; 0 if there is none.
+func number(text, word, unit string, more ...string) int64 {
+	_, text, _ = strings.Cut(text, word)
+	text, _, _ = strings.Cut(text, "\n")
+	for _, word := range more {
+		_, text, _ = strings.Cut(text, word)
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(text, unit)), 10, 64)
 	if err != nil {
 		return 0
 	}
-	return n * int64(os.Getpagesize())
+	return n
 }

@@ -25,4 +25,4 @@ func ownTime() time.Duration { return 0 }
 
 func machineTime() (busy, all time.Duration) { return 0, 0 }
 
-func socketMemory() int64 { return 0 }
+func kernelMemory() int64 { return 0 }

@@ -38,7 +38,7 @@ type Report struct {
 	Stalled *StalledReport `json:"stalled,omitempty"`
 	Server  *ServerReport  `json:"server,omitempty"`
 	Load    *LoadReport    `json:"load,omitempty"`
-	// KernelPerConnection is what the kernel has for the sockets at both ends, in bytes, beside the processes' memory.
+	// KernelPerConnection is what the kernel's memory grew by, in bytes, for the sockets at both ends and all that belongs to them.
 	KernelPerConnection float64 `json:"kernel_bytes_per_connection,omitempty"`
 
 	// Curves are the distributions of latency, for [Report.SVG].

@@ -77,6 +77,18 @@ func TestControl(t *testing.T) {
 	}
 }
 
+func TestResolve(t *testing.T) {
+	for addr, want := range map[string]bool{"127.0.0.1:80": true, "[::ffff:127.0.0.1]:80": true, "[::1]:80": true, "10.0.0.1:80": false} {
+		to, err := newDialer(place{addr: addr}, false).resolve(t.Context())
+		if errors.Is(err, ErrHost) == want || to.Addr().Is4In6() {
+			t.Errorf("%s: %v, %v", addr, to, err)
+		}
+		if _, err := newDialer(place{addr: addr}, true).resolve(t.Context()); err != nil {
+			t.Errorf("%s, with leave: %v", addr, err)
+		}
+	}
+}
+
 func TestWhatIsWronglyAsked(t *testing.T) {
 	for name, run := range map[string]func() error{
 		"no URL":                   func() error { return asked(Idle{Connections: 1}.Run(t.Context())) },
