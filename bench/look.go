@@ -53,11 +53,13 @@ func (out *Report) spend(before, after look) {
 		served = cores(cpu)
 		out.Server = &ServerReport{RSSBefore: before.server.rss, RSSAfter: after.server.rss, CPUSeconds: cpu.Seconds(), Cores: served}
 	}
-	if after.all == before.all {
-		return
+	if after.own == 0 {
+		return // not known here
 	}
 	l := &LoadReport{CPUSeconds: seconds(after.own - before.own), Cores: cores(after.own - before.own)}
-	l.MachineBusy = math.Round(100*float64(after.busy-before.busy)/float64(after.all-before.all)) / 100
+	if all := after.all - before.all; all > 0 { // it goes by ticks
+		l.MachineBusy = math.Round(100*float64(after.busy-before.busy)/float64(all)) / 100
+	}
 	switch {
 	case served >= full && l.Cores >= full:
 		l.Saturated = "both"
