@@ -71,12 +71,8 @@ func recount(g *Gateway) error {
 		return fmt.Errorf("%d slots are counted as cleared of %d, and there are %d", h.tail.cleared, cleared, h.tail.slots.len())
 	}
 	pinned := make(map[*encoding]bool)
-	for _, s := range g.shards {
-		s.statsMu.Lock()
-		defer s.statsMu.Unlock()
-	}
 	for f, held := range h.log.pinned.holders {
-		if !f.holds || f.ended || len(f.rest) == 0 {
+		if !f.is(holds) || f.is(ended) || len(f.more.rest) == 0 {
 			return fmt.Errorf("a follower pins what it does not hold")
 		}
 		if !retained[held.enc] && !pinned[held.enc] {
@@ -85,8 +81,8 @@ func recount(g *Gateway) error {
 		}
 	}
 	for _, s := range g.shards {
-		for _, f := range s.followers {
-			if _, ok := h.log.pinned.holders[f]; ok != f.holds {
+		for _, f := range s.followers() {
+			if _, ok := h.log.pinned.holders[f]; ok != f.is(holds) {
 				return fmt.Errorf("a follower holds what it does not pin")
 			}
 		}

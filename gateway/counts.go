@@ -17,7 +17,7 @@ type counts struct {
 type answerCounts struct{ messages, bytes, writes atomic.Uint64 }
 
 // Delivered counts an answer that carried what [Gateway.Read] returned: so many messages, in so many bytes. Class is as in
-// [FollowOptions].
+// [Terms].
 func (g *Gateway) Delivered(class uint8, messages, bytes int) {
 	c := &g.counts.answered[class]
 	c.messages.Add(uint64(messages))
@@ -33,23 +33,33 @@ func (c *counts) gap(reason GapReason) {
 	}
 }
 
-// classCounts are one shard's counters of one class of followers.
+// classCounts are one shard's counters of one class of followers. They are the shard's own; others read publicCounts.
 type classCounts struct {
-	followers               int
+	followers               uint64
 	opened                  uint64
-	closed                  reasonCounts
 	messages, bytes, writes uint64
+	closed                  [len(Reasons)]uint64
 	latency                 Histogram
 }
 
-type reasonCounts [len(Reasons)]uint64
+// publicCounts are what a shard has counted, as of the end of its last turn. Only the shard writes them.
+type publicCounts struct {
+	followers               atomic.Uint64
+	opened                  atomic.Uint64
+	messages, bytes, writes atomic.Uint64
+	closed                  [len(Reasons)]atomic.Uint64
+	latency                 [len(LatencyBounds) + 1]atomic.Uint64
+	latencySum              atomic.Int64
+}
 
-func (c *reasonCounts) add(reason Reason) {
-	for i, r := range Reasons {
-		if r == reason {
-			c[i]++
+// index returns the place of the reason in Reasons.
+func (r Reason) index() uint8 {
+	for i, known := range Reasons {
+		if r == known {
+			return uint8(i)
 		}
 	}
+	return 0
 }
 
 func (h *Histogram) add(d time.Duration) {
@@ -58,21 +68,57 @@ func (h *Histogram) add(d time.Duration) {
 		i++
 	}
 	h.Counts[i]++
-	h.Sum += d
+	h.Sum += max(0, d)
+}
+
+// counts returns the counters of the follower's class, to be counted in.
+func (s *shard) counts(f *Follower) *classCounts {
+	s.countClass[f.terms.Class] = true
+	return &s.counting[f.terms.Class]
+}
+
+// count lets others see what was counted in this turn. Storing costs more than a delivery's worth of counting, so that it is done
+// once a turn, and only where something has changed.
+func (s *shard) count() {
+	for class, counted := range s.countClass {
+		if !counted {
+			continue
+		}
+		s.countClass[class] = false
+		from, to := &s.counting[class], &s.counted[class]
+		store(&to.followers, from.followers)
+		store(&to.opened, from.opened)
+		store(&to.messages, from.messages)
+		store(&to.bytes, from.bytes)
+		store(&to.writes, from.writes)
+		for i := range from.closed {
+			store(&to.closed[i], from.closed[i])
+		}
+		for i := range from.latency.Counts {
+			store(&to.latency[i], from.latency.Counts[i])
+		}
+		to.latencySum.Store(int64(from.latency.Sum))
+	}
+}
+
+func store(to *atomic.Uint64, n uint64) {
+	if to.Load() != n {
+		to.Store(n)
+	}
 }
 
 // merge adds c to a class's snapshot.
-func (c *classCounts) merge(into *ClassStats) {
-	into.Followers += c.followers
-	into.Opened += c.opened
-	into.Messages += c.messages
-	into.Bytes += c.bytes
-	into.Writes += c.writes
-	for i, n := range c.closed {
-		into.Closed[Reasons[i]] += n
+func (c *publicCounts) merge(into *ClassStats) {
+	into.Followers += int(c.followers.Load())
+	into.Opened += c.opened.Load()
+	into.Messages += c.messages.Load()
+	into.Bytes += c.bytes.Load()
+	into.Writes += c.writes.Load()
+	for i := range c.closed {
+		into.Closed[Reasons[i]] += c.closed[i].Load()
 	}
-	for i, n := range c.latency.Counts {
-		into.Latency.Counts[i] += n
+	for i := range c.latency {
+		into.Latency.Counts[i] += c.latency[i].Load()
 	}
-	into.Latency.Sum += c.latency.Sum
+	into.Latency.Sum += time.Duration(c.latencySum.Load())
 }

@@ -5,9 +5,12 @@ type deque[T any] struct {
 	buf  []T // a power of two long
 	head int
 	n    int
-	// steady keeps the memory when elements go: for a queue that fills and empties all the time.
+	// steady keeps the memory when elements go, unless it is much: for a queue that fills and empties all the time.
 	steady bool
 }
+
+// steadyDeque is up to how many places a steady deque keeps when it is empty.
+const steadyDeque = 4096
 
 func (d *deque[T]) len() int { return d.n }
 
@@ -36,6 +39,9 @@ func (d *deque[T]) resize(size int) {
 func (d *deque[T]) shrink() {
 	switch {
 	case d.steady:
+		if d.n == 0 && len(d.buf) > steadyDeque {
+			d.buf, d.head = nil, 0
+		}
 	case d.n == 0:
 		d.buf, d.head = nil, 0
 	case len(d.buf) > leastDeque && d.n <= len(d.buf)/4:

@@ -80,33 +80,60 @@ func TestARawPeerIsClosedBehindTheGap(t *testing.T) {
 	})
 }
 
-func TestRoomBlocksUntilRepliesAreWritten(t *testing.T) {
+// talker is a peer that counts how often it is told of room.
+type talker struct {
+	*linePeer
+	told int
+}
+
+func (p *talker) Room() { p.told++ }
+
+func TestATalkerIsToldOfRoomOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, Options{})
-		p := newLinePeer()
+		p := &talker{linePeer: newLinePeer()}
 		p.setRoom(0)
-		f := follow(t, g, p, "now", "a")
-		f.Reply([]byte(strings.Repeat("x", maxReplyBytes)))
-		if !f.Room() {
+		start, _ := g.Start(follows(t, g, "now", "a"))
+		f, err := begin(g, start, p, Terms{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		half := []byte(strings.Repeat("x", maxReplyBytes/2-1) + "\n")
+		if !f.Reply(half) || !f.Reply(half) {
 			t.Error("no room at the bound")
 		}
-		f.Reply([]byte("\n"))
-		released := make(chan bool, 2)
-		for range 2 {
-			go func() { released <- f.Room() }()
+		synctest.Wait()
+		p.setRoom(-1)
+		f.Ready()
+		synctest.Wait()
+		if p.told != 0 {
+			t.Errorf("told of room that it had, %d times", p.told)
+		}
+		p.setRoom(0)
+		if !f.Reply(half) || !f.Reply(half) {
+			t.Error("no room after all was written")
+		}
+		if f.Reply([]byte("one\n")) || f.Remove(nil, []byte("two\n")) {
+			t.Error("there is room past the bound")
+		}
+		if room, err := f.Add(nil, func(Cursor) []byte { return []byte("three\n") }); room || err != nil {
+			t.Errorf("adding past the bound says %t, %v", room, err)
 		}
 		synctest.Wait()
-		if len(released) > 0 {
-			t.Fatal("there is room past the bound")
+		p.setRoom(len(half)) // the second was begun once the first is taken
+		f.Ready()
+		synctest.Wait()
+		if p.told != 0 {
+			t.Errorf("told of room with %d bytes unwritten", f.talk.unwritten())
 		}
 		p.setRoom(-1)
 		f.Ready()
 		synctest.Wait()
-		if len(released) != 2 || !<-released {
-			t.Error("nobody was told of the room")
+		if p.told != 1 || f.talk.unwritten() != 0 {
+			t.Errorf("told %d times, and %d bytes are left", p.told, f.talk.unwritten())
 		}
-		if f.reply.bytes != 0 {
-			t.Errorf("%d bytes of replies are left", f.reply.bytes)
+		if !strings.HasSuffix(p.got.String(), "one\ntwo\nthree\n") {
+			t.Error("what was said without room is lost")
 		}
 	})
 }
@@ -142,7 +169,8 @@ func TestTooManyTopicsCannotBeAdded(t *testing.T) {
 		f := follow(t, g, p, "now", "a", "b")
 		add := func(patterns ...string) error {
 			defer synctest.Wait()
-			return f.Add(follows(t, g, "now", patterns...), func(at Cursor) []byte { return jsonReply(patterns[0], at) })
+			_, err := f.Add(follows(t, g, "now", patterns...), func(at Cursor) []byte { return jsonReply(patterns[0], at) })
+		return err
 		}
 		if err := add("c", "d"); !errors.Is(err, ErrTooManyTopics) {
 			t.Error(err)

@@ -31,7 +31,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	o = o.withDefaults()
 	g := &Gateway{options: o, history: newHistory(o, o.Journal.Epoch()), stop: make(chan struct{})}
-	g.interest.exact = make(map[string]int)
+	g.interest.exact = make(map[string]*interested)
 	g.counts.answered = make([]answerCounts, o.Classes)
 	g.past = idempotency{most: o.IdempotencyKeys, window: o.IdempotencyWindow, known: make(map[digest]*pastPublish)}
 	g.history.followed = g.interest.named
@@ -105,7 +105,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	var told sync.WaitGroup
 	for _, s := range g.shards {
 		told.Add(1)
-		if !s.post(command{op: opDrain, done: told.Done}) {
+		if !s.post(command{op: opDrain, with: told.Done}) {
 			told.Done()
 		}
 	}

@@ -221,6 +221,16 @@ func settle(t testing.TB, g *Gateway) {
 	}
 }
 
+// followers returns all followers of a shard that rests.
+func (s *shard) followers() (all []*Follower) {
+	for i := range s.wheel.slots {
+		for n := range s.wheel.slots[i].len() {
+			all = append(all, *s.wheel.slots[i].at(n))
+		}
+	}
+	return all
+}
+
 // unheard reports whether something waits for the shard that it has not been roused for.
 func (s *shard) unheard() bool {
 	s.inboxMu.Lock()

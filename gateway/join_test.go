@@ -12,7 +12,7 @@ func TestFollowingAgainTakesNoRoom(t *testing.T) {
 		p := newLinePeer()
 		f := follow(t, g, p, "now", "a")
 		for range 5 {
-			if err := f.Add(follows(t, g, "now", "a"), func(Cursor) []byte { return nil }); err != nil {
+			if _, err := f.Add(follows(t, g, "now", "a"), func(Cursor) []byte { return nil }); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -40,7 +40,7 @@ func TestWhatJoinsAFollowerAheadOfTheWalkLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Add(follows(t, g, "@1", "b"), func(Cursor) []byte { return nil }); err != nil {
+		if _, err := f.Add(follows(t, g, "@1", "b"), func(Cursor) []byte { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		publish(t, g, "b", "wanted")

@@ -6,8 +6,9 @@ import "sync/atomic"
 // it without a lock, and keeps all of that in memory until it lets go. So a message does not know its own: the history retains
 // messages for long, and would keep with each of them everything that was published since.
 //
-// Shards hold the link of the last message they walked, followers that keep up what is pending, and a topic the place of
-// its newest message. after and next are set once by the history's writer, when the message after this one is applied.
+// Shards hold the link of the last message they walked, sweeps the places and mixed followers the links of what is pending, and a topic
+// the place of its newest message. after and next are set once by the history's writer, when the message after this one is
+// applied.
 type place struct {
 	message *Message
 	after   atomic.Pointer[place]
@@ -18,20 +19,8 @@ type link struct {
 	next  atomic.Pointer[link]
 }
 
-// pending is the first message that a follower has not written: where it stands in its topic, and in the log too unless
-// the follower came to it along the topic.
+// pending is the first message that a mixed follower has not written.
 type pending struct {
 	place *place // nil if nothing is pending
 	link  *link
-}
-
-// next returns what comes after p: in its topic if single is true, else in the log.
-func (p pending) next(single bool) pending {
-	if single {
-		return pending{place: p.place.after.Load()}
-	}
-	if l := p.link.next.Load(); l != nil {
-		return pending{l.place, l}
-	}
-	return pending{}
 }

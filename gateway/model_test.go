@@ -229,7 +229,7 @@ func (m *model) add(c *modelClient, pattern, since string) {
 	}
 	head := m.head()
 	added := m.parse(pattern, since)
-	_ = c.follower.Add(added, func(at Cursor) []byte {
+	_, _ = c.follower.Add(added, func(at Cursor) []byte {
 		return fmt.Appendf(nil, `{"Kind":"reply","Topic":%q,"Seq":%d}`+"\n", pattern, at.Seq)
 	})
 	f := c.reader.add(pattern, since, head)

@@ -28,7 +28,7 @@ type Options struct {
 	IdempotencyWindow time.Duration
 	// AppendWait bounds how long a publish waits for the fan-out to catch up before it fails with [ErrBusy]; default 2 s.
 	AppendWait time.Duration
-	// Classes is how many classes of followers are counted apart (see [FollowOptions.Class]); default 1.
+	// Classes is how many classes of followers are counted apart (see [Terms.Class]); default 1.
 	Classes int
 }
 

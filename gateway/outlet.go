@@ -6,6 +6,7 @@ import "errors"
 type outlet struct {
 	batch   Batch
 	marks   []mark // one per part
+	gaps    []Notice
 	scratch []byte // notices of one batch; never used again, since a connection may write them later than it takes them
 }
 
@@ -14,10 +15,10 @@ type mark struct {
 	position *position // moves to seq; nil for the rest of a unit and for replies
 	seq      uint64
 	told     uint64    // what becomes of position.told, if it rises
-	gap      Notice    // what was stated, if kind is markGap
 	sub      *sub      // what has caught up, if kind is markLive
 	message  *Message  // nil for a notice
 	encoding *encoding // of message
+	gap      int32     // what was stated, if kind is markGap: index in outlet.gaps
 	kind     markKind
 	live     bool // message came along the links, not from the history
 }
@@ -26,6 +27,7 @@ type markKind uint8
 
 const (
 	markRest markKind = iota
+	markGreeting
 	markReply
 	markNotice
 	markGap
@@ -36,8 +38,9 @@ const (
 func (o *outlet) reset() {
 	clear(o.batch.Parts)
 	clear(o.marks)
+	clear(o.gaps)
 	o.batch = Batch{Parts: o.batch.Parts[:0]}
-	o.marks = o.marks[:0]
+	o.marks, o.gaps = o.marks[:0], o.gaps[:0]
 	o.scratch = nil
 }
 
@@ -47,19 +50,28 @@ func (o *outlet) add(part []byte, m mark) {
 	o.marks = append(o.marks, m)
 }
 
+// addGreeting adds what the follower's peer is told first.
+func (o *outlet) addGreeting(f *Follower, at Cursor) {
+	o.batch.Parts = f.peer.Greeting(o.batch.Parts, at)
+	for i := len(o.marks); i < len(o.batch.Parts); i++ {
+		o.batch.Bytes += len(o.batch.Parts[i])
+		o.marks = append(o.marks, mark{kind: markGreeting})
+	}
+}
+
 // addMessage adds m in the follower's format. A message that the format cannot say moves the position all the same.
-func (o *outlet) addMessage(f *Follower, p *position, m *Message) {
-	e := m.encode(f.format)
+func (o *outlet) addMessage(f *Follower, p *position, m *Message, live bool) {
+	e := m.encode(f.terms.Format)
 	if len(e.bytes) == 0 {
 		o.pass(p, m.Seq)
 		return
 	}
-	o.add(e.bytes, mark{position: p, seq: m.Seq, message: m, encoding: e, kind: markMessage, live: p == &f.main && !f.behind})
+	o.add(e.bytes, mark{position: p, seq: m.Seq, message: m, encoding: e, kind: markMessage, live: live})
 }
 
 // addNotice adds n, or fails if the peer cannot be told.
 func (o *outlet) addNotice(f *Follower, p *position, n Notice) error {
-	if n.Doubt && f.raw {
+	if n.Doubt && f.terms.Raw {
 		return nil // who does not see prev cannot be led into error by it
 	}
 	from := len(o.scratch)
@@ -70,7 +82,8 @@ func (o *outlet) addNotice(f *Follower, p *position, n Notice) error {
 	if part := o.scratch[from:]; len(part) > 0 {
 		m := mark{position: p, seq: n.Cursor.Seq, kind: markNotice}
 		if n.Kind == NoticeGap {
-			m.kind, m.gap = markGap, n
+			m.kind, m.gap = markGap, int32(len(o.gaps))
+			o.gaps = append(o.gaps, n)
 		}
 		o.add(part, m)
 	} else {
@@ -104,42 +117,67 @@ func (o *outlet) pass(p *position, seq uint64) {
 
 // full reports whether the batch of f has all that it may have.
 func (o *outlet) full(f *Follower) bool {
-	return len(o.batch.Parts) >= f.maxParts || o.batch.Bytes >= f.maxBytes
+	parts, bytes := f.terms.batch()
+	return len(o.batch.Parts) >= parts || o.batch.Bytes >= bytes
 }
 
 // serveOne lets the follower write what it has pending, as much as one batch holds.
 func (s *shard) serveOne(f *Follower) {
-	if f.ended || f.blocked {
+	if f.is(ended | blocked) {
 		return
 	}
-	o := &s.out
+	o, p := &s.out, s.stand(f)
 	o.reset()
-	if f.rest != nil {
-		o.add(f.rest, mark{kind: markRest})
+	if x := f.more; x != nil {
+		if x.rest != nil {
+			o.add(x.rest, mark{kind: markRest})
+		}
+		if f.is(greeting) {
+			s.greet(f, p)
+		}
+		for _, unit := range x.replies {
+			o.add(unit, mark{kind: markReply})
+		}
+	} else if f.is(greeting) {
+		s.greet(f, p)
 	}
-	for _, unit := range f.replies {
-		o.add(unit, mark{kind: markReply})
-	}
-	then, gap := s.gather(f)
+	then, gap := s.gather(f, p)
 	whole := true
 	if len(o.batch.Parts) > 0 {
-		o.batch.Cursor = Cursor{Epoch: s.gateway.history.log.epoch, Seq: then.seq}
+		o.batch.Cursor = s.gateway.history.cursor(then.seq)
 		o.batch.More = then.more
 		whole = s.write(f)
 	}
-	// A message that is kept here keeps all that come after it.
-	o.reset()
 	switch {
-	case f.ended:
+	case f.is(ended):
 	case !whole:
-		f.blocked = true
-		if f.pend.place != nil {
-			f.pend, f.behind = pending{}, true
-		}
+		s.block(f, p)
 	case gap != nil:
 		s.endAt(f, ReasonGap, gap.after, true)
 	default:
 		then.apply(s, f)
+	}
+	// A message that is kept here keeps all that come after it.
+	o.reset()
+}
+
+func (s *shard) greet(f *Follower, p *position) {
+	f.clear(greeting)
+	s.out.addGreeting(f, s.gateway.history.cursor(p.seq))
+}
+
+// block has the follower wait for its peer, at position p. It reads on in the history then.
+func (s *shard) block(f *Follower, p *position) {
+	f.set(blocked)
+	x := f.extra()
+	switch {
+	case f.abreast():
+		x.main = *p
+		x.main.subs = []*sub{f.sub()}
+		f.set(behind)
+	case x.pend.place != nil:
+		x.pend = pending{}
+		f.set(behind)
 	}
 }
 
@@ -148,9 +186,10 @@ func (s *shard) write(f *Follower) (whole bool) {
 	n, err := f.peer.Write(&s.out.batch)
 	whole = s.account(f, n)
 	switch {
+	case err == nil:
 	case errors.Is(err, ErrFinished):
 		s.end(f, ReasonFinished, false)
-	case err != nil:
+	default:
 		s.end(f, ReasonGone, false)
 	}
 	return whole
@@ -159,14 +198,17 @@ func (s *shard) write(f *Follower) (whole bool) {
 // ping tells a peer to which nothing was said for a while that the follower lives, and where it is.
 func (s *shard) ping(f *Follower) {
 	s.out.reset()
-	n := Notice{Kind: NoticePing, Cursor: f.cursor()}
-	if err := s.out.addNotice(f, &f.main, n); err != nil {
+	p := s.stand(f)
+	n := Notice{Kind: NoticePing, Cursor: s.cursor(f)}
+	if err := s.out.addNotice(f, p, n); err != nil {
 		s.endAt(f, ReasonGap, n.Cursor, true)
 		return
 	}
 	if len(s.out.batch.Parts) > 0 {
 		s.out.batch.Cursor = n.Cursor
-		f.blocked = !s.write(f)
+		if !s.write(f) && !f.is(ended) {
+			s.block(f, p)
+		}
 	}
 	s.out.reset()
 }
@@ -174,7 +216,7 @@ func (s *shard) ping(f *Follower) {
 // finish ends a wait in which nothing came.
 func (s *shard) finish(f *Follower) {
 	s.out.reset()
-	s.out.batch.Cursor = f.cursor()
+	s.out.batch.Cursor = s.cursor(f)
 	s.write(f)
 	s.end(f, ReasonFinished, false)
 }
@@ -182,15 +224,18 @@ func (s *shard) finish(f *Follower) {
 // account moves the follower's positions behind the n bytes that were written; whole says that those were all.
 func (s *shard) account(f *Follower, n int) (whole bool) {
 	o := &s.out
-	counts := &s.stats[f.class]
+	counts := s.counts(f)
 	if n > 0 {
-		f.said = s.now
+		if f.terms.Wait <= 0 {
+			f.moment = uint32((s.now + wheelTick - 1) / wheelTick)
+		}
 		counts.writes++
 		counts.bytes += uint64(n)
 	}
 	for i := range o.marks {
 		part, m := o.batch.Parts[i], &o.marks[i]
 		if n == 0 {
+			s.keepGreeting(f, i)
 			return false
 		}
 		if m.position != nil {
@@ -201,18 +246,17 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 		case markRest:
 			if n >= len(part) {
 				s.release(f)
-				f.rest = nil
+				f.more.rest = nil
 			}
 		case markLive:
 			m.sub.announce = false
 		case markReply:
-			f.replies[0] = nil
-			f.replies = f.replies[1:]
-			f.reply.add(-len(part))
+			s.replied(f, len(part))
 		case markGap:
-			m.position.stated(m.gap.Topic, m.gap.To)
-			if m.gap.Doubt {
-				m.position.doubted = m.gap.Cursor.Seq + 1
+			gap := &o.gaps[m.gap]
+			m.position.stated(gap.Topic, gap.To)
+			if gap.Doubt {
+				m.position.doubted = gap.Cursor.Seq + 1
 			}
 		case markMessage:
 			counts.messages++
@@ -225,12 +269,42 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 			continue
 		}
 		s.keepRest(f, part[n:], m)
+		s.keepGreeting(f, i+1)
 		return false
 	}
-	if len(f.replies) == 0 {
-		f.replies = nil
-	}
 	return true
+}
+
+// replied takes account of a reply of n bytes that has left, or was begun.
+func (s *shard) replied(f *Follower, n int) {
+	x := f.more
+	x.replies[0] = nil
+	if x.replies = x.replies[1:]; len(x.replies) == 0 {
+		x.replies = nil
+	}
+	if f.talk.written(n) {
+		if t, ok := f.peer.(Talker); ok {
+			t.Room()
+		}
+	}
+}
+
+// keepGreeting keeps what of the greeting begins with part i of the batch: none of that was written.
+func (s *shard) keepGreeting(f *Follower, i int) {
+	o := &s.out
+	from := i
+	for i < len(o.marks) && o.marks[i].kind == markGreeting {
+		i++
+	}
+	if from == i {
+		return
+	}
+	kept := append([][]byte(nil), o.batch.Parts[from:i]...)
+	for _, part := range kept {
+		f.talk.add(len(part))
+	}
+	x := f.extra()
+	x.replies = append(kept, x.replies...)
 }
 
 // keepRest keeps the end of a unit that was written in part. A message's bytes are shared, and pinned while somebody
@@ -239,16 +313,16 @@ func (s *shard) keepRest(f *Follower, rest []byte, m *mark) {
 	switch m.kind {
 	case markMessage:
 		s.gateway.history.log.pinned.hold(f, m.seq, m.encoding)
-		f.holds = true
+		f.set(holds)
 	case markNotice, markGap, markLive:
 		rest = append([]byte(nil), rest...)
 	}
-	f.rest = rest
+	f.extra().rest = rest
 }
 
 func (s *shard) release(f *Follower) {
-	if f.holds {
+	if f.is(holds) {
 		s.gateway.history.log.pinned.release(f)
-		f.holds = false
+		f.clear(holds)
 	}
 }

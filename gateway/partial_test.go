@@ -42,7 +42,7 @@ func TestPartialWritesGiveTheSameBytes(t *testing.T) {
 				}
 			}
 			flow()
-			if err := f.Add(follows(t, g, "@1", "d", "b"), func(at Cursor) []byte {
+			if _, err := f.Add(follows(t, g, "@1", "d", "b"), func(at Cursor) []byte {
 				return fmt.Appendf(nil, "{\"Kind\":\"reply\",\"Topic\":\"at\",\"Seq\":%d}\n", at.Seq)
 			}); err != nil {
 				t.Fatal(err)

@@ -22,6 +22,13 @@ type Peer interface {
 	Close(reason Reason, at Cursor, rest []byte)
 }
 
+// Talker is a [Peer] that is told when there is room for replies again, after [Follower.Reply], Add or Remove returned false: less than
+// half of what may be unwritten is. It must not block either. It is not called once the follower has ended.
+type Talker interface {
+	Peer
+	Room()
+}
+
 // Batch is what a follower has pending.
 type Batch struct {
 	Parts  [][]byte // whole units, but the first may be the rest of one

@@ -8,16 +8,19 @@ import (
 
 // How much a shard does before it looks at its other duties again.
 const (
-	walkSlice  = 256 // messages walked
-	serveSlice = 256 // followers served
+	obeySlice  = 1024 // commands obeyed
+	walkSlice  = 256  // messages walked
+	serveSlice = 256  // followers served
+	largeSlice = 32   // followers of large fan-outs served, if there is something new
+	fireSlice  = 256  // followers pinged, and waits ended
 	scanSlice  = 1024
 )
 
 // smallFanOut is up to how many followers of one topic are served before those of larger topics.
 const smallFanOut = 64
 
-// shard serves a part of the followers. One goroutine owns it: it walks the log and marks the followers that want each
-// message, and lets the marked ones write. Nothing of it is shared with another shard but the messages themselves.
+// shard serves a part of the followers. One goroutine owns it: it walks the log and notes for which followers each message
+// is, and lets those write. Nothing of it is shared with another shard but the messages themselves.
 type shard struct {
 	gateway *Gateway
 
@@ -31,21 +34,25 @@ type shard struct {
 	walked atomic.Uint64 // seq of the last message walked
 
 	// What follows is owned by the goroutine.
-	commands  []command // the last inbox
-	last      *link     // the last message walked
-	audiences audiences
-	followers []*Follower
-	small     deque[*Follower] // run queues: by the size of the fan-out that made them ready
-	large     deque[*Follower]
-	fanOut    int // of the message that is being walked
-	wheel     wheel
-	out       outlet
-	reading   reading
-	now       time.Duration // of the log's clock, at the begin of the turn
-	draining  bool
+	commands   []command // the last inbox
+	obeyed     int       // how many of them are done
+	last       *link     // the last message walked
+	audiences  audiences
+	small      runQueue // by the size of the fan-out that made its members ready
+	large      runQueue
+	sweeps     []*sweep // that are not used now
+	fanOut     int      // of the message that is being walked
+	wheel      wheel
+	out        outlet
+	lone       position // of the lone follower that is being served
+	reading    reading
+	now        time.Duration // of the log's clock, at the begin of the turn
+	tick       int64         // of now, rounded down
+	draining   bool
+	counting   []classCounts // by class
+	countClass []bool        // by class: whether something was counted in this turn
 
-	statsMu sync.Mutex
-	stats   []classCounts // by class; guarded by statsMu, which the goroutine holds while it works
+	counted []publicCounts // by class: what the goroutine has counted, for others to read
 }
 
 // opcode says what a command asks for.
@@ -64,21 +71,29 @@ const (
 // command is something that another goroutine wants of a shard.
 type command struct {
 	op       opcode
-	reason   Reason
+	reason   uint8 // index in Reasons
 	follower *Follower
+	with     any // opFollow: *Start; opDrain: func(); of what a client asks for: *arguments
+}
+
+// arguments are what is rare in a command.
+type arguments struct {
 	unit     []byte
 	follows  []Follow
 	patterns []Pattern
 	at       func(Cursor) []byte
-	done     func()
 }
 
 func newShard(g *Gateway) *shard {
-	return &shard{
+	s := &shard{
 		gateway: g, wake: make(chan struct{}, 1), last: g.history.newest,
-		small: deque[*Follower]{steady: true}, large: deque[*Follower]{steady: true},
-		audiences: audiences{exact: make(map[string]*audience)}, stats: make([]classCounts, g.options.Classes),
+		audiences: audiences{exact: make(map[string]*audience), interest: &g.interest},
+		counting:  make([]classCounts, g.options.Classes), countClass: make([]bool, g.options.Classes),
+		counted: make([]publicCounts, g.options.Classes),
 	}
+	s.small.steady()
+	s.large.steady()
+	return s
 }
 
 // post hands a command to the shard; it returns false when the shard has ended.
@@ -105,8 +120,8 @@ func (s *shard) run() {
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
 	for {
-		busy, ended := s.turn()
-		if ended {
+		busy, over := s.turn()
+		if over {
 			return
 		}
 		if busy {
@@ -120,11 +135,7 @@ func (s *shard) run() {
 			}
 			continue
 		}
-		wait := time.Hour
-		if at, ok := s.wheel.next(); ok {
-			wait = max(0, at-s.gateway.history.log.since())
-		}
-		alarm.Reset(wait)
+		alarm.Reset(s.rest())
 		select {
 		case <-s.wake:
 		case <-alarm.C:
@@ -133,6 +144,20 @@ func (s *shard) run() {
 			}
 		}
 	}
+}
+
+// rest returns how long the shard may sleep.
+func (s *shard) rest() time.Duration {
+	at, ok := s.wheel.next()
+	if s.audiences.leaving.len() > 0 {
+		if tick := s.audiences.leaving.at(0).tick; !ok || tick < at {
+			at, ok = tick, true
+		}
+	}
+	if !ok {
+		return time.Hour
+	}
+	return max(0, time.Duration(at)*wheelTick-s.gateway.history.log.since())
 }
 
 // pending reports whether there is something to do at once.
@@ -146,20 +171,22 @@ func (s *shard) pending() bool {
 }
 
 // turn does one round of everything.
-func (s *shard) turn() (busy, ended bool) {
-	s.statsMu.Lock()
-	defer s.statsMu.Unlock()
+func (s *shard) turn() (busy, over bool) {
 	s.now = s.gateway.history.log.since()
+	s.tick = int64(s.now / wheelTick)
 	if s.obey() {
+		s.count()
 		return false, true
 	}
-	more := s.walk()
+	walking := s.walk()
 	s.serve()
-	s.wheel.sweep(s.now, s.due)
-	return more || s.small.len() > 0 || s.large.len() > 0, false
+	firing := s.wheel.sweep(s.tick, fireSlice, s.due)
+	s.audiences.clean(s.tick)
+	s.count()
+	return walking || firing || s.obeyed < len(s.commands) || !s.small.empty() || !s.large.empty(), false
 }
 
-// walk goes along the log and marks followers. It makes no system call.
+// walk goes along the log and notes whom each message is for. It makes no system call.
 func (s *shard) walk() (more bool) {
 	l := s.last
 	for range walkSlice {
@@ -172,13 +199,9 @@ func (s *shard) walk() (more bool) {
 		exact := s.audiences.exact[topic]
 		s.fanOut = 0
 		if exact != nil {
-			s.fanOut = len(exact.members)
-			exact.mark(l)
+			s.walkTo(exact, l)
 		}
-		s.audiences.wild.match(topic, func(a *audience) {
-			s.fanOut += len(a.members)
-			a.mark(l)
-		})
+		s.audiences.wild.match(topic, func(a *audience) { s.walkTo(a, l) })
 	}
 	if l == s.last {
 		return false
@@ -189,72 +212,62 @@ func (s *shard) walk() (more bool) {
 	return l.next.Load() != nil
 }
 
-func (a *audience) mark(l *link) {
-	for _, member := range a.members {
-		member.follower.mark(l)
+// walkTo notes that the message at l is for the members of a.
+func (s *shard) walkTo(a *audience, l *link) {
+	s.fanOut += a.lone.len() + len(a.mixed)
+	s.note(a, l.place)
+	for _, m := range a.mixed {
+		s.mark(m.follower, l)
 	}
 }
 
-// queue puts the follower into a run queue, if it can be served.
-func (s *shard) queue(f *Follower) {
-	if f.queued || f.blocked || f.ended {
+// mark notes that a mixed follower wants the message at l.
+func (s *shard) mark(f *Follower, l *link) {
+	x := f.more
+	m := l.place.message
+	if m.Seq <= x.main.seq {
 		return
 	}
-	f.queued = true
-	if s.fanOut <= smallFanOut {
-		s.small.push(f)
-	} else {
-		s.large.push(f)
+	x.until = m.Seq
+	if f.is(behind) {
+		return
 	}
+	if x.pend.place == nil {
+		// It kept up, so that nothing it follows lies between its last message and this one.
+		x.main.seq = m.Seq - 1
+		if f.is(blocked) {
+			// Not even a link to the message: it would keep all that come after it.
+			f.set(behind)
+			return
+		}
+		x.pend = pending{l.place, l}
+	}
+	s.queue(f)
 }
 
-// serve lets followers write: those of small fan-outs first, but a quarter of the slice goes to the others.
-func (s *shard) serve() {
-	small, large := serveSlice*3/4, serveSlice/4
-	if s.large.len() < large {
-		small = serveSlice - s.large.len()
-	}
-	s.fanOut = 0 // who comes back into the queue from here on is on its own
-	n := s.serveQueue(&s.small, small)
-	s.fanOut = smallFanOut + 1
-	s.serveQueue(&s.large, max(large, serveSlice-n))
-	s.fanOut = 0
-}
-
-func (s *shard) serveQueue(q *deque[*Follower], most int) (served int) {
-	for n := min(most, q.len()); served < n; served++ {
-		f := q.pop()
-		f.queued = false
-		s.serveOne(f)
-	}
-	return served
-}
-
-// due is called when the follower's place in the wheel has come.
+// due is called when the follower's place in the wheel has come. It is nowhere then.
 func (s *shard) due(f *Follower) {
-	if f.ended {
-		return
-	}
-	at := f.said + f.ping
-	if f.wait > 0 {
-		at = f.wheel.due
-	}
-	if s.now < at {
-		s.wheel.add(f, at)
-		return
-	}
-	if f.wait > 0 {
-		if f.queued {
-			s.wheel.add(f, s.now+wheelTick)
-		} else {
+	t := f.terms
+	if t.Wait > 0 {
+		switch at := int64(f.moment); {
+		case s.tick < at:
+			s.wheel.add(f, at)
+		case f.is(queued) || f.lacks():
+			s.wheel.add(f, s.tick+1)
+		default:
 			s.finish(f)
 		}
 		return
 	}
-	if !f.blocked && !f.queued && f.pend.place == nil && !f.behind {
+	every := ticksOf(t.Ping)
+	if at := int64(f.moment) + every; s.tick < at {
+		s.wheel.add(f, at)
+		return
+	}
+	if !f.is(blocked|queued|behind) && !f.lacks() && (f.more == nil || f.more.pend.place == nil) {
 		s.ping(f)
 	}
-	if !f.ended {
-		s.wheel.add(f, s.now+f.ping)
+	if !f.is(ended) {
+		s.wheel.add(f, s.tick+every)
 	}
 }

@@ -18,7 +18,7 @@ type Stats struct {
 	Head           uint64               // gauge: newest seq
 	Floor          uint64               // gauge: see docs/wire.md
 	Behind         uint64               // gauge: messages that the slowest shard has not walked yet
-	Classes        []ClassStats         // by FollowOptions.Class
+	Classes        []ClassStats         // by Terms.Class
 }
 
 // ClassStats counts the followers of one class.
@@ -47,7 +47,7 @@ var LatencyBounds = [...]time.Duration{
 	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
-// Stats returns a snapshot of the gateway's counters. Each shard's are added up here, not while they count.
+// Stats returns a snapshot of the gateway's counters. Each shard's are as of the end of its last turn: nobody waits for it.
 func (g *Gateway) Stats() Stats {
 	c := &g.counts
 	out := Stats{
@@ -72,14 +72,20 @@ func (g *Gateway) Stats() Stats {
 	walked := out.Head
 	for _, s := range g.shards {
 		walked = min(walked, s.walked.Load())
-		s.statsMu.Lock()
-		for i := range s.stats {
-			s.stats[i].merge(&out.Classes[i])
+		for i := range s.counted {
+			s.counted[i].merge(&out.Classes[i])
 		}
-		s.statsMu.Unlock()
 	}
 	out.Behind = out.Head - walked
 	return out
+}
+
+// Followers returns how many followers of a class there are. It costs an atomic load per shard.
+func (g *Gateway) Followers(class uint8) (n int) {
+	for _, s := range g.shards {
+		n += int(s.counted[class].followers.Load())
+	}
+	return n
 }
 
 func (h *history) stats(out *Stats) {

@@ -18,3 +18,23 @@ type Terms struct {
 	// Raw says that the peers' clients do not see a message's prev.
 	Raw bool
 }
+
+const (
+	defaultParts = 64
+	defaultBytes = 64 << 10
+)
+
+// batch returns how much one batch holds.
+func (t *Terms) batch() (parts, bytes int) {
+	parts, bytes = t.MaxParts, t.MaxBytes
+	if parts <= 0 {
+		parts = defaultParts
+	}
+	if bytes <= 0 {
+		bytes = defaultBytes
+	}
+	return parts, bytes
+}
+
+// ticksOf returns how many ticks of the wheel d takes, rounded up.
+func ticksOf(d time.Duration) int64 { return int64((min(d, maxPause) + wheelTick - 1) / wheelTick) }

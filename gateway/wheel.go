@@ -6,74 +6,88 @@ import "time"
 const (
 	wheelTick  = 100 * time.Millisecond
 	wheelSlots = 512
+	wheelNever = wheelSlots // the slot that never comes
 )
 
-// wheel holds the followers that have something due at some time: a ping, or the end of a wait. It is owned by its shard.
-// Time is the log's clock.
+// wheel holds all followers of a shard, by when something of theirs is due: a ping, or the end of a wait. It is owned by its
+// shard. Time is the log's clock, in ticks.
 type wheel struct {
-	slots [wheelSlots][]*Follower
-	at    int64 // the tick up to which everything was swept
-	count int
+	slots [wheelSlots + 1]bag[*Follower]
+	at    int64 // the tick whose slot is being swept, or was swept last
+	count int   // how many are in slots that come
 }
 
-// wheelPlace says where in the wheel a follower is.
-type wheelPlace struct {
-	due   time.Duration
-	slot  int16
-	index int32 // in its slot, plus 1; 0 for nowhere
-}
-
-func (w *wheel) add(f *Follower, due time.Duration) {
-	tick := max(int64((due+wheelTick-1)/wheelTick), w.at+1)
-	tick = min(tick, w.at+wheelSlots-1)
-	slot := tick % wheelSlots
-	w.slots[slot] = append(w.slots[slot], f)
-	f.wheel = wheelPlace{due: due, slot: int16(slot), index: int32(len(w.slots[slot]))}
+// add puts f, which is nowhere, where it comes at a tick, or soon if that has passed.
+func (w *wheel) add(f *Follower, due int64) {
+	tick := min(max(due, w.at+1), w.at+wheelSlots-1)
+	w.put(f, int(tick%wheelSlots))
 	w.count++
 }
 
+// keep puts f where it never comes.
+func (w *wheel) keep(f *Follower) { w.put(f, wheelNever) }
+
+func (w *wheel) put(f *Follower, slot int) {
+	b := &w.slots[slot]
+	b.push(f)
+	f.wheelSlot, f.place = uint16(slot), uint32(b.len())
+}
+
 func (w *wheel) remove(f *Follower) {
-	if f.wheel.index == 0 {
+	if f.place == 0 {
 		return
 	}
-	slot := w.slots[f.wheel.slot]
-	last := len(slot) - 1
-	slot[f.wheel.index-1] = slot[last]
-	slot[last].wheel.index = f.wheel.index
-	slot[last] = nil
-	w.slots[f.wheel.slot] = slot[:last]
-	f.wheel.index = 0
-	w.count--
+	b := &w.slots[f.wheelSlot]
+	last := *b.at(b.len() - 1)
+	*b.at(int(f.place - 1)) = last
+	last.place = f.place
+	b.pop()
+	if f.wheelSlot != wheelNever {
+		w.count--
+	}
+	f.place = 0
 }
 
-// sweep calls fire with every follower whose slot has come. Fire may add it again.
-func (w *wheel) sweep(now time.Duration, fire func(*Follower)) {
-	to := int64(now / wheelTick)
+// sweep takes out followers whose tick has come and calls fire with each, up to most of them. Fire may add them again. It returns
+// true if there are more.
+func (w *wheel) sweep(to int64, most int, fire func(*Follower)) (more bool) {
 	if w.count == 0 {
 		w.at = max(w.at, to)
+		return false
 	}
-	for w.at < to {
-		w.at++
-		slot := w.slots[w.at%wheelSlots]
-		w.slots[w.at%wheelSlots] = nil
-		w.count -= len(slot)
-		for _, f := range slot {
-			f.wheel.index = 0
-		}
-		for _, f := range slot {
+	for {
+		for b := &w.slots[w.at%wheelSlots]; b.len() > 0; most-- {
+			if most == 0 {
+				return true
+			}
+			f := *b.at(b.len() - 1)
+			w.remove(f)
 			fire(f)
 		}
+		if w.at >= to {
+			return false
+		}
+		w.at++
 	}
 }
 
-// next returns when the next slot in use comes; ok is false if there is none.
-func (w *wheel) next() (at time.Duration, ok bool) {
+// next returns the tick of the next slot in use; ok is false if there is none.
+func (w *wheel) next() (tick int64, ok bool) {
 	if w.count == 0 {
 		return 0, false
 	}
-	for tick := w.at + 1; ; tick++ {
-		if len(w.slots[tick%wheelSlots]) > 0 {
-			return time.Duration(tick) * wheelTick, true
+	for tick = w.at; ; tick++ {
+		if w.slots[tick%wheelSlots].len() > 0 {
+			return tick, true
+		}
+	}
+}
+
+// all calls visit with every follower until there is none: visit must remove it.
+func (w *wheel) all(visit func(*Follower)) {
+	for i := range w.slots {
+		for b := &w.slots[i]; b.len() > 0; {
+			visit(*b.at(b.len() - 1))
 		}
 	}
 }
