@@ -62,7 +62,9 @@ func (a *audience) removeLone(f *Follower) {
 		slot = w.vacate(a, slot)
 		w.end = min(w.end, last)
 	}
-	a.moveLone(last, slot)
+	if slot != last {
+		a.moveLone(last, slot)
+	}
 	a.lone.pop()
 	f.audience = nil
 	a.count()

@@ -1,7 +1,8 @@
 package gateway
 
-// bagChunk is how many elements a bag holds in one block of memory.
-const bagChunk = 256
+// bagChunk is how many elements a bag holds in one block of memory. With the word that the allocator adds, blocks of what bags hold
+// just fill a size of its: one more would waste a sixth.
+const bagChunk = 255
 
 // bag is a list without an order of its own: what goes is replaced by the last. It grows in blocks, so that it wastes one at most
 // and never moves what it has; a small one is a slice.

@@ -170,7 +170,7 @@ func TestTooManyTopicsCannotBeAdded(t *testing.T) {
 		add := func(patterns ...string) error {
 			defer synctest.Wait()
 			_, err := f.Add(follows(t, g, "now", patterns...), func(at Cursor) []byte { return jsonReply(patterns[0], at) })
-		return err
+			return err
 		}
 		if err := add("c", "d"); !errors.Is(err, ErrTooManyTopics) {
 			t.Error(err)

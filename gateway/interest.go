@@ -6,7 +6,7 @@ import "sync"
 // up their sizes. A follower that comes or goes does not touch it, only an audience that begins or ends.
 type interest struct {
 	mu    sync.RWMutex
-	exact map[string]*interested    // guarded by mu
+	exact map[string]*interested  // guarded by mu
 	wild  patternTree[interested] // guarded by mu
 }
 

@@ -6,14 +6,11 @@ import (
 )
 
 // keptCommands is for how many commands an inbox keeps its memory.
-const keptCommands = 4096
+const keptCommands = 1024
 
 // obey does what other goroutines asked for, in slices. It returns true when the shard is to end.
 func (s *shard) obey() (over bool) {
 	if s.obeyed == len(s.commands) {
-		if cap(s.commands) > keptCommands {
-			s.commands = nil
-		}
 		s.inboxMu.Lock()
 		s.commands, s.inbox = s.inbox, s.commands[:0]
 		over = s.closed
@@ -32,6 +29,9 @@ func (s *shard) obey() (over bool) {
 			s.obeyOne(c.follower, c)
 		}
 		*c = command{}
+	}
+	if s.obeyed == len(s.commands) && cap(s.commands) > keptCommands {
+		s.commands, s.obeyed = nil, 0
 	}
 	if over {
 		s.endAll(ReasonDraining)

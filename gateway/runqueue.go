@@ -57,7 +57,7 @@ func (s *shard) serve() {
 func (s *shard) serveQueue(q *runQueue, most int) (served int) {
 	alone := most
 	if q.audiences.len() > 0 {
-		alone = most / 2
+		alone = (most + 1) / 2
 	}
 	for alone = min(alone, q.followers.len()); served < alone; served++ {
 		f := q.followers.pop()

@@ -22,7 +22,7 @@ type peer struct {
 	talk     atomic.Pointer[talk] // what the client is saying; nil while that is nothing. The loop sets it
 }
 
-var _ gateway.Peer = (*peer)(nil)
+var _ gateway.Talker = (*peer)(nil)
 
 var (
 	errGap  = errors.New("a raw websocket cannot be told of a gap")

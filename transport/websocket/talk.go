@@ -85,10 +85,13 @@ func (t *talk) obey() {
 }
 
 // reply has a frame written in order with everything else.
-func (t *talk) reply(frame []byte) {
+func (t *talk) reply(frame []byte) { t.ask(func() bool { return t.peer.Reply(frame) }) }
+
+// ask asks the follower for something that it answers, and notes whether there is room for more answers.
+func (t *talk) ask(of func() (room bool)) {
 	t.mu.Lock()
-	defer t.mu.Unlock() // over Reply, so that room cannot be told before it is known to be wanted
-	if !t.peer.Reply(frame) {
+	defer t.mu.Unlock() // over of, so that room cannot be told before it is known to be wanted
+	if !of() {
 		t.full = true
 	}
 }

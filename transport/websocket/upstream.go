@@ -89,8 +89,12 @@ func (t *talk) follow(upstream transport.Upstream, r *request) {
 		t.refuse(r.ID, refusal)
 		return
 	}
-	err := t.peer.Add(follows, func(at gateway.Cursor) []byte {
-		return ack(r.ID, append(at.Append([]byte(`"at":"`)), '"'))
+	var err error
+	t.ask(func() (room bool) {
+		room, err = t.peer.Add(follows, func(at gateway.Cursor) []byte {
+			return ack(r.ID, append(at.Append([]byte(`"at":"`)), '"'))
+		})
+		return room
 	})
 	if err != nil { // there is no other reason
 		t.refuse(r.ID, tooManyTopics)
@@ -107,7 +111,7 @@ func (t *talk) unfollow(r *request) {
 		}
 		patterns = append(patterns, pattern)
 	}
-	t.peer.Remove(patterns, ack(r.ID, nil))
+	t.ask(func() bool { return t.peer.Remove(patterns, ack(r.ID, nil)) })
 }
 
 func (t *talk) ack(i id, members []byte) { t.reply(ack(i, members)) }
