@@ -62,13 +62,14 @@ func (r Reason) index() uint8 {
 	return 0
 }
 
-func (h *Histogram) add(d time.Duration) {
+// add counts d n times.
+func (h *Histogram) add(d time.Duration, n int) {
 	i := 0
 	for i < len(LatencyBounds) && d > LatencyBounds[i] {
 		i++
 	}
-	h.Counts[i]++
-	h.Sum += max(0, d)
+	h.Counts[i] += uint64(n)
+	h.Sum += max(0, d) * time.Duration(n)
 }
 
 // counts returns the counters of the follower's class, to be counted in.

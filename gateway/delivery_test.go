@@ -23,6 +23,8 @@ func (p *sink) Close(Reason, Cursor, []byte) {}
 
 var plainFormat = &Format{Name: "plain", Append: func(dst []byte, m *Message) []byte { return append(dst, m.Data...) }}
 
+var sinkTerms = &Terms{Format: plainFormat}
+
 func followSink(t testing.TB, g *Gateway, patterns ...string) *sink {
 	t.Helper()
 	start, err := g.Start(follows(t, g, "now", patterns...))
@@ -30,7 +32,7 @@ func followSink(t testing.TB, g *Gateway, patterns ...string) *sink {
 		t.Fatal(err)
 	}
 	p := new(sink)
-	if _, err := begin(g, start, p, Terms{Format: plainFormat}); err != nil {
+	if err := g.Follow(new(Follower), FollowOptions{Start: start, Peer: p, Terms: sinkTerms}); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -18,22 +18,20 @@ type FollowOptions struct {
 // Most followers follow one topic or pattern alone and keep up: they are lone. All that such a one needs is here, and it is 80
 // bytes, since there may be a million of them.
 type Follower struct {
-	// What follows never changes.
-	shard *shard
-	peer  Peer
-	terms *Terms
+	shard *shard // never changes
+	talk  talk
 
-	talk talk
-
-	// What follows is owned by the shard.
+	// What follows is owned by the shard. What a delivery needs comes last, so that it lies together, and beside what the transport has.
 	audience  *audience // of the only topic or pattern that is followed; nil if it is mixed: there are several of them, or none
+	slot      uint32    // in audience.lone
+	place     uint32    // in its slot of the wheel, plus 1; 0 for nowhere
 	more      *extra    // nil unless something in it is needed
 	seq       uint64    // its position, if it is lone and keeps up; else that is more.main
-	slot      uint32    // in audience.lone
 	moment    uint32    // a tick: when something was said last, or when its wait ends
-	place     uint32    // in its slot of the wheel, plus 1; 0 for nowhere
 	wheelSlot uint16
 	state     state
+	peer      Peer   // never changes
+	terms     *Terms // never changes
 }
 
 // extra is what only some followers need, and only for a while.

@@ -107,7 +107,7 @@ func (s *shard) hold(f *Follower) {
 		f.moment = uint32(due)
 		s.wheel.add(f, due)
 	case t.Ping > 0:
-		f.moment = uint32((s.now + wheelTick - 1) / wheelTick)
+		f.moment = s.soon
 		// Followers that came together must not be pinged together.
 		half := ticksOf(t.Ping) / 2
 		s.wheel.add(f, s.tick+half+rand.Int64N(half+1))

@@ -126,6 +126,7 @@ func (s *shard) serveOne(f *Follower) {
 	if f.is(ended | blocked) {
 		return
 	}
+	s.common.end(s)
 	o, p := &s.out, s.stand(f)
 	o.reset()
 	if x := f.more; x != nil {
@@ -185,14 +186,19 @@ func (s *shard) block(f *Follower, p *position) {
 func (s *shard) write(f *Follower) (whole bool) {
 	n, err := f.peer.Write(&s.out.batch)
 	whole = s.account(f, n)
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrFinished):
-		s.end(f, ReasonFinished, false)
-	default:
-		s.end(f, ReasonGone, false)
+	if err != nil {
+		s.failed(f, err)
 	}
 	return whole
+}
+
+// failed ends a follower whose peer's Write returned err.
+func (s *shard) failed(f *Follower, err error) {
+	reason := ReasonGone
+	if errors.Is(err, ErrFinished) {
+		reason = ReasonFinished
+	}
+	s.end(f, reason, false)
 }
 
 // ping tells a peer to which nothing was said for a while that the follower lives, and where it is.
@@ -227,7 +233,7 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 	counts := s.counts(f)
 	if n > 0 {
 		if f.terms.Wait <= 0 {
-			f.moment = uint32((s.now + wheelTick - 1) / wheelTick)
+			f.moment = s.soon
 		}
 		counts.writes++
 		counts.bytes += uint64(n)
@@ -261,7 +267,7 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 		case markMessage:
 			counts.messages++
 			if m.live {
-				counts.latency.add(s.now - m.message.arrived)
+				counts.latency.add(s.now-m.message.arrived, 1)
 			}
 		}
 		if n >= len(part) {

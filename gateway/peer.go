@@ -13,7 +13,7 @@ type Peer interface {
 	AppendNotice(dst []byte, n Notice) ([]byte, error)
 	// Write offers the parts of b in order and returns how many bytes the peer took, all together. Fewer than all is no error:
 	// the peer is full, and calls [Follower.Ready] when it has room again. The parts' bytes never change; the slice
-	// that holds them is used again after Write returns. ErrFinished says that the peer has what it needs (an answered long poll);
+	// that holds them is others' too: the peer must not change it, nor keep it when it returns. ErrFinished says that the peer has what it needs (an answered long poll);
 	// any other error ends the follower with [ReasonGone].
 	Write(b *Batch) (int, error)
 	// Close is the last call: the gateway has ended the follower (not called after Follower.Close(ReasonGone) nor after
@@ -35,6 +35,9 @@ type Batch struct {
 	Bytes  int      // their bytes all together
 	Cursor Cursor   // the follower's position once all parts are written
 	More   bool     // there is more after this batch already
+	// Memo is nil at first. A peer may leave there what it has made of the batch (an answer's head): followers on the same [Terms] that
+	// get the same batch find it.
+	Memo any
 }
 
 // ErrFinished is returned by [Peer.Write] when the peer needs nothing more.

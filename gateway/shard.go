@@ -48,6 +48,8 @@ type shard struct {
 	reading    reading
 	now        time.Duration // of the log's clock, at the begin of the turn
 	tick       int64         // of now, rounded down
+	soon       uint32        // the tick of now, rounded up
+	common     common
 	draining   bool
 	counting   []classCounts // by class
 	countClass []bool        // by class: whether something was counted in this turn
@@ -173,7 +175,7 @@ func (s *shard) pending() bool {
 // turn does one round of everything.
 func (s *shard) turn() (busy, over bool) {
 	s.now = s.gateway.history.log.since()
-	s.tick = int64(s.now / wheelTick)
+	s.tick, s.soon = int64(s.now/wheelTick), uint32((s.now+wheelTick-1)/wheelTick)
 	if s.obey() {
 		s.count()
 		return false, true

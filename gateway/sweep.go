@@ -101,8 +101,10 @@ func (s *shard) swept(a *audience) {
 // sweep serves up to most members of a. It returns how many were, and whether the sweep goes on.
 func (s *shard) sweep(a *audience, most int) (served int, more bool) {
 	w := a.sweep
+	defer s.common.end(s)
 	for looked := 0; served < most && looked < 8*most; looked++ {
 		if w.cursor >= w.end {
+			s.common.end(s)
 			if !w.turn() {
 				s.swept(a)
 				return served, false
@@ -111,7 +113,9 @@ func (s *shard) sweep(a *audience, most int) (served int, more bool) {
 		}
 		f := a.lone.at(w.cursor).follower
 		if f.seq < a.until && !f.is(behind) {
-			s.serveOne(f)
+			if !s.serveCommon(f) {
+				s.serveOne(f)
+			}
 			served++
 			if w.cursor >= a.lone.len() || a.lone.at(w.cursor).follower != f {
 				continue // it has left, and another has come in its place
