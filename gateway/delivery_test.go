@@ -40,7 +40,7 @@ func followSink(t testing.TB, g *Gateway, patterns ...string) *sink {
 
 // Nothing is encoded, copied or allocated per delivery: a message costs the same for one follower and for a thousand more.
 func TestADeliveryAllocatesNothing(t *testing.T) {
-	for _, patterns := range [][]string{{"a"}, {"*"}, {"a", "b"}} {
+	for _, patterns := range [][]string{{"a"}, {"*"}, {"a", "b"}, {"*", "b/**"}} {
 		allocs := func(followers int) float64 {
 			g := newGateway(t, Options{Shards: 1, Default: Retention{Messages: 16}})
 			sinks := make([]*sink, followers)

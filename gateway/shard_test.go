@@ -131,6 +131,52 @@ func TestAHugeFanOutDoesNotHoldUpASmallOne(t *testing.T) {
 	})
 }
 
+// interruptPeer has something published in the middle of a fan-out.
+type interruptPeer struct {
+	*countPeer
+	at        int
+	interrupt func()
+}
+
+func (p *interruptPeer) Write(b *Batch) (int, error) {
+	if len(*p.served) == p.at {
+		p.interrupt()
+	}
+	return p.countPeer.Write(b)
+}
+
+// What comes in the middle of a huge fan-out waits for a few of its followers, not for a whole slice.
+func TestAMessageInterruptsAHugeFanOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const at = 1030 // soon after a slice has begun
+		g := newGateway(t, Options{Shards: 1})
+		var served []string
+		interrupt := func() { publish(t, g, "small", "x") }
+		for i := range 5000 {
+			name := "huge"
+			if i%1000 == 0 {
+				name = "small"
+			}
+			start, _ := g.Start(follows(t, g, "now", name))
+			p := &interruptPeer{&countPeer{newLinePeer(), &served, name}, at, interrupt}
+			if _, err := begin(g, start, p, Terms{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		publish(t, g, "huge", "x")
+		synctest.Wait()
+		if len(served) != 5000 {
+			t.Fatalf("%d were served", len(served))
+		}
+		for i, name := range served {
+			if name == "small" && (i < at || i > at+largeSlice+5) {
+				t.Errorf("one of the small fan-out was served after %d, and its message came after %d", i, at)
+			}
+		}
+	})
+}
+
 func TestDrainTellsEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, Options{Shards: 2})
