@@ -10,6 +10,9 @@ type common struct {
 	times    int    // how often it was written whole
 }
 
+// suits reports whether there is a batch, and it is for followers on these terms.
+func (c *common) suits(t *Terms) bool { return c.terms == t || c.terms != nil && *c.terms == *t }
+
 // serveCommon writes what f, a member that keeps up and lacks something, has in common with others. It returns false if f is not like
 // others.
 func (s *shard) serveCommon(f *Follower) bool {
@@ -17,7 +20,7 @@ func (s *shard) serveCommon(f *Follower) bool {
 		return false
 	}
 	c := &s.common
-	if (c.terms != f.terms || f.seq < c.from || f.seq >= c.to) && !s.prepare(f) {
+	if (!c.suits(f.terms) || f.seq < c.from || f.seq >= c.to) && !s.prepare(f) {
 		return false
 	}
 	n, err := f.peer.Write(&s.out.batch)

@@ -35,9 +35,6 @@ type Batch struct {
 	Bytes  int      // their bytes all together
 	Cursor Cursor   // the follower's position once all parts are written
 	More   bool     // there is more after this batch already
-	// Memo is nil at first. A peer may leave there what it has made of the batch (an answer's head): followers on the same [Terms] that
-	// get the same batch find it.
-	Memo any
 }
 
 // ErrFinished is returned by [Peer.Write] when the peer needs nothing more.
