@@ -99,7 +99,7 @@ func TestATalkerIsToldOfRoomOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		half := []byte(strings.Repeat("x", maxReplyBytes/2-1) + "\n")
-		if !f.Reply(half) || !f.Reply(half) {
+		if first, second := f.Reply(half), f.Reply(half); !first || !second {
 			t.Error("no room at the bound")
 		}
 		synctest.Wait()
@@ -110,7 +110,7 @@ func TestATalkerIsToldOfRoomOnce(t *testing.T) {
 			t.Errorf("told of room that it had, %d times", p.told)
 		}
 		p.setRoom(0)
-		if !f.Reply(half) || !f.Reply(half) {
+		if first, second := f.Reply(half), f.Reply(half); !first || !second {
 			t.Error("no room after all was written")
 		}
 		if f.Reply([]byte("one\n")) || f.Remove(nil, []byte("two\n")) {

@@ -32,48 +32,54 @@ func (s *shard) queueAudience(a *audience) {
 	}
 }
 
-// serve lets followers write: those of small fan-outs first, but a quarter of the slice goes to the others. It does not go on with
-// those of large ones when a message has come: that may be for somebody who need not wait for them.
+// serve lets followers write: those of small fan-outs first, but a quarter of the slice goes to the others. It breaks off when
+// something has come: that may be for somebody who need not wait for all these.
 func (s *shard) serve() {
 	const most = serveSlice * 3 / 4
 	s.fanOut = 0 // who comes back into the queue from here on is on its own
-	n := s.serveQueue(&s.small, most)
-	if !s.large.empty() {
-		s.fanOut = smallFanOut + 1
-		for n < serveSlice {
-			served := s.serveQueue(&s.large, largeSlice)
-			n += served
-			if served == 0 || s.pending() {
-				break
-			}
-		}
-		s.fanOut = 0
-	} else if n == most {
-		s.serveQueue(&s.small, serveSlice-n)
+	n := s.serveSlices(&s.small, most)
+	if s.large.empty() {
+		return
 	}
+	s.fanOut = smallFanOut + 1
+	s.serveSlices(&s.large, serveSlice-n)
+	s.fanOut = 0
 }
 
-// serveQueue serves up to most followers, those on their own and those of audiences in turns.
-func (s *shard) serveQueue(q *runQueue, most int) (served int) {
-	alone := most
-	if q.audiences.len() > 0 {
-		alone = (most + 1) / 2
+// serveSlices serves up to most followers of q, or fewer if something has come meanwhile.
+func (s *shard) serveSlices(q *runQueue, most int) (served int) {
+	for served < most {
+		n := s.serveQueue(q, min(breakSlice, most-served))
+		served += n
+		if n == 0 || s.pending() {
+			break
+		}
 	}
-	for alone = min(alone, q.followers.len()); served < alone; served++ {
-		f := q.followers.pop()
-		f.clear(queued)
-		s.serveOne(f)
+	return served
+}
+
+// serveQueue serves up to most followers: those of audiences, and those on their own. Half is for each, if there are both.
+func (s *shard) serveQueue(q *runQueue, most int) (served int) {
+	part := most
+	if q.followers.len() > 0 {
+		part = (most + 1) / 2
 	}
 	for range q.audiences.len() {
-		if served >= most {
+		if served >= part {
 			break
 		}
 		a := q.audiences.pop()
-		n, more := s.sweep(a, most-served)
+		n, more := s.sweep(a, part-served)
 		served += n
 		if more {
 			q.audiences.push(a)
 		}
+	}
+	for range min(most-served, q.followers.len()) {
+		f := q.followers.pop()
+		f.clear(queued)
+		s.serveOne(f)
+		served++
 	}
 	return served
 }

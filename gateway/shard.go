@@ -11,7 +11,7 @@ const (
 	obeySlice  = 1024 // commands obeyed
 	walkSlice  = 256  // messages walked
 	serveSlice = 256  // followers served
-	largeSlice = 32   // followers of large fan-outs served, if there is something new
+	breakSlice = 32   // followers served before it sees whether something has come
 	fireSlice  = 256  // followers pinged, and waits ended
 	scanSlice  = 1024
 )

@@ -170,7 +170,7 @@ func TestAMessageInterruptsAHugeFanOut(t *testing.T) {
 			t.Fatalf("%d were served", len(served))
 		}
 		for i, name := range served {
-			if name == "small" && (i < at || i > at+largeSlice+5) {
+			if name == "small" && (i < at || i > at+breakSlice+5) {
 				t.Errorf("one of the small fan-out was served after %d, and its message came after %d", i, at)
 			}
 		}

@@ -12,6 +12,10 @@ type Start struct {
 	// notices are the gaps of cursors that this log does not know: their extent is not known either.
 	notices []Notice
 	head    uint64
+
+	// Room for the only sub of most followers.
+	one  [1]sub
+	ones [1]*sub
 }
 
 // Cursor is the follower's position before its first message: what hello says.
@@ -29,8 +33,13 @@ func (h *history) start(follows []Follow) *Start {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	head := h.head.Load()
-	out := &Start{epoch: h.log.epoch, head: head, position: position{seq: head, subs: make([]*sub, 0, len(follows))}}
-	subs := make([]sub, len(follows))
+	out := &Start{epoch: h.log.epoch, head: head, position: position{seq: head}}
+	subs := out.one[:]
+	out.position.subs = out.ones[:0]
+	if len(follows) > len(subs) {
+		subs = make([]sub, len(follows))
+		out.position.subs = make([]*sub, 0, len(follows))
+	}
 	for i, f := range follows {
 		s := &subs[i]
 		s.pattern, s.known, s.fresh = f.Pattern, head, f.Since.Kind != SinceCursor

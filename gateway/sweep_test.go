@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -109,8 +110,7 @@ func TestASweepLosesNobodyAndNothing(t *testing.T) {
 			"all":   func(*rapid.T) { serve(10_000) },
 			"": func(t *rapid.T) {
 				a := s.audiences.exact["a"]
-				for i := len(members) - 1; i >= 0; i-- {
-					p := members[i]
+				for i, p := range slices.Backward(members) {
 					if p.follower.is(ended) {
 						if len(p.got) == 0 || len(p.got) > terms.MaxParts {
 							t.Fatalf("a poll ended with %s", p.got)
