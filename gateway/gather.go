@@ -181,10 +181,18 @@ func (p *place) superseded(until uint64) bool {
 	return newer != nil && !newer.message.Deleted && newer.message.Seq <= until
 }
 
-// wants reports whether the topic of m is followed, from before m.
+// wants reports whether the topic of m is followed, from before m, at a position that keeps up: nothing begins elsewhere then, and no
+// hole lies ahead.
 func (p *position) wants(m *Message) bool {
-	base, ok := p.base(m.Topic)
-	return ok && m.Seq > base
+	if m.Seq <= p.seq {
+		return false
+	}
+	for _, s := range p.subs {
+		if m.Seq > s.known && s.pattern.Match(m.Topic) {
+			return true
+		}
+	}
+	return false
 }
 
 // apply makes the outcome hold.
