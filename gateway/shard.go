@@ -176,6 +176,7 @@ func (s *shard) pending() bool {
 func (s *shard) turn() (busy, over bool) {
 	s.now = s.gateway.history.log.since()
 	s.tick, s.soon = int64(s.now/wheelTick), uint32((s.now+wheelTick-1)/wheelTick)
+	s.wheel.skip(s.tick)
 	if s.obey() {
 		s.count()
 		return false, true

@@ -51,8 +51,7 @@ func (w *wheel) remove(f *Follower) {
 // sweep takes out followers whose tick has come and calls fire with each, up to most of them. Fire may add them again. It returns
 // true if there are more.
 func (w *wheel) sweep(to int64, most int, fire func(*Follower)) (more bool) {
-	if w.count == 0 {
-		w.at = max(w.at, to)
+	if w.skip(to); w.count == 0 {
 		return false
 	}
 	for {
@@ -68,6 +67,13 @@ func (w *wheel) sweep(to int64, most int, fire func(*Follower)) (more bool) {
 			return false
 		}
 		w.at++
+	}
+}
+
+// skip passes over the ticks up to one, if nothing is due: what is added then does not come too early.
+func (w *wheel) skip(to int64) {
+	if w.count == 0 {
+		w.at = max(w.at, to)
 	}
 }
 
