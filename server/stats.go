@@ -58,10 +58,8 @@ func (s *Server) Stats() metrics.ServerStats {
 
 // open returns how many followers the gateway has, by transport.
 func (s *Server) open() (n [len(transport.Kinds)]int) {
-	for class, stats := range s.gateway.Stats().Classes {
-		if class < len(n) {
-			n[class] = stats.Followers
-		}
+	for _, kind := range transport.Kinds {
+		n[kind] = s.gateway.Followers(uint8(kind))
 	}
 	return n
 }
