@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"tidings/transport/front"
 	"tidings/transport/park"
@@ -33,18 +34,15 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 			answered = false
 		}
 	}()
-	q := inquiryBy(r, d.loopback)
-	a, err := askedOf(q)
-	if err != nil {
+	v := visits.Get().(*visit)
+	defer visits.Put(v)
+	v.inquiry = inquiryBy(r, d.loopback)
+	if v.read() != nil || s.plan(v) != nil {
 		return false
 	}
-	p, err := s.plan(q, a)
-	if err != nil {
-		return false
-	}
-	x.Last, x.Fields = r.Close, s.corsFields(&q.entry)
-	s.record.Chose(p.choice)
-	status, err := s.transports[p.choice.Kind].Serve(x, p.request)
+	x.Last, x.Fields = r.Close, s.corsFields(&v.inquiry.entry)
+	s.record.Chose(v.choice)
+	status, err := s.transports[v.choice.Kind].Serve(x, &v.request)
 	if err != nil {
 		return false
 	}
@@ -52,3 +50,5 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 	s.logRequest(http.MethodGet, r.Path, status)
 	return true
 }
+
+var visits = sync.Pool{New: func() any { return new(visit) }}

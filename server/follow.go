@@ -24,12 +24,11 @@ func (s *Server) followGet(c *call) error {
 	if c.r.ContentLength != 0 {
 		return badRequest.of("a GET has no body here; POST /follow has one") // its bytes would stay on the connection
 	}
-	q := inquiryOf(c)
-	a, err := askedOf(q)
-	if err != nil {
+	v := visit{inquiry: inquiryOf(c)}
+	if err := v.read(); err != nil {
 		return err
 	}
-	return s.follow(c, q, a)
+	return s.follow(c, &v)
 }
 
 // followBytes bounds the body of POST /follow.
@@ -45,14 +44,14 @@ func (s *Server) followBody(c *call) error {
 	if err != nil {
 		return err
 	}
-	var a asked
-	if err := json.Unmarshal(body, &a); err != nil {
+	v := visit{inquiry: inquiryOf(c)}
+	if err := json.Unmarshal(body, &v.asked); err != nil {
 		return badRequest.of("the body cannot be read: " + jsonMistake(err))
 	}
-	if a.Transport == transport.WebSocket.String() {
+	if v.asked.Transport == transport.WebSocket.String() {
 		return badParameter.of("a WebSocket begins with GET")
 	}
-	return s.follow(c, inquiryOf(c), &a)
+	return s.follow(c, &v)
 }
 
 // asked are the parameters of a follow as they came: from a query or from the body of POST /follow.
@@ -66,40 +65,59 @@ type asked struct {
 	Wrap      scalar                 `json:"wrap"`
 }
 
-// askedOf reads the path and the query of a GET. The n-th since belongs to the n-th topic, and a single one to all.
-func askedOf(q *inquiry) (*asked, error) {
-	p, err := parseParams(q.query)
-	if err != nil {
-		return nil, badRequest.of("the query cannot be parsed: " + err.Error())
+// read takes what is asked from the path and the query of a GET. The n-th since belongs to the n-th topic, and a single one to all.
+func (v *visit) read() error {
+	var err error
+	if v.params, err = parseParams(v.params[:0], v.inquiry.query); err != nil {
+		return badRequest.of("the query cannot be parsed: " + err.Error())
 	}
-	topics := p.all("topic")
-	if escaped, one := strings.CutPrefix(q.path, "/topics/"); one {
-		if len(topics) > 0 {
-			return nil, badRequest.of("the topic is in the path; several topics are followed at /topics")
-		}
+	p, a := v.params, &v.asked
+	*a = asked{
+		Transport: p.get("transport"), Session: p.get("session"), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
+		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")), Follow: a.Follow[:0],
+	}
+	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
 		topic, err := unescapeTopic(escaped)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		topics = []string{topic}
+		a.Follow = append(a.Follow, transport.FollowItem{Topic: topic})
 	}
-	a := &asked{
-		Transport: p.get("transport"), Session: p.get("session"), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
-		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")),
-	}
-	since := p.all("since")
-	if len(since) > 1 && len(since) != len(topics) {
-		return nil, badSince.of(fmt.Sprintf("%d times since for %d topics: give one for all, or one for each", len(since), len(topics)))
-	}
-	for i, topic := range topics {
-		item := transport.FollowItem{Topic: topic}
-		if len(since) > 0 {
-			// A time zone's plus is what a query turns into a space.
-			item.Since = strings.ReplaceAll(since[min(i, len(since)-1)], " ", "+")
+	since := 0
+	for i := range p {
+		switch p[i].name {
+		case "topic":
+			if strings.HasPrefix(v.inquiry.path, "/topics/") {
+				return badRequest.of("the topic is in the path; several topics are followed at /topics")
+			}
+			a.Follow = append(a.Follow, transport.FollowItem{Topic: p[i].value})
+		case "since":
+			since++
 		}
-		a.Follow = append(a.Follow, item)
 	}
-	return a, nil
+	if since > 1 && since != len(a.Follow) {
+		return badSince.of(fmt.Sprintf("%d times since for %d topics: give one for all, or one for each", since, len(a.Follow)))
+	}
+	if since == 0 {
+		return nil
+	}
+	at := 0
+	for i := range p {
+		if p[i].name != "since" {
+			continue
+		}
+		// A time zone's plus is what a query turns into a space.
+		text := strings.ReplaceAll(p[i].value, " ", "+")
+		if since == 1 {
+			for j := range a.Follow {
+				a.Follow[j].Since = text
+			}
+			break
+		}
+		a.Follow[at].Since = text
+		at++
+	}
+	return nil
 }
 
 // terms are the parameters of a follow, understood.
@@ -155,79 +173,71 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 
 const sessionLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-// plan is a follow of which everything is known to be right: how it is served.
-type plan struct {
-	choice  fallback.Choice
-	grant   grant
-	request *transport.Request
-}
-
-// plan decides how what was asked for is served, or why it is not. Kind is that of the plan even where it is refused, as soon as it
-// is known.
-func (s *Server) plan(q *inquiry, a *asked) (p plan, err error) {
-	p.choice.Kind = transport.Poll
+// plan decides how what was asked for is served, or why it is not. What it finds is in v: the choice even where it is refused, as
+// soon as that is known.
+func (s *Server) plan(v *visit) (err error) {
+	q, a := &v.inquiry, &v.asked
+	v.choice = fallback.Choice{Kind: transport.Poll}
 	t, err := s.termsOf(a)
 	if err != nil {
-		return p, err
+		return err
 	}
 	choice, err := s.ladder.Choose(fallback.Wish{
 		Transport: a.Transport, Upgrade: q.upgrades(), Accept: q.accept, Wait: t.wait > 0,
 	})
 	if err != nil {
-		return p, err
+		return err
 	}
 	if choice.Kind == transport.WebSocket {
 		if !q.upgrades() {
-			return p, upgradeRequired.of("")
+			return upgradeRequired.of("")
 		}
 		if err := websocket.Check(&q.handshake); err != nil {
-			return p, err
+			return err
 		}
 	}
 	enveloped := choice.Kind == transport.WebSocket && hasToken([]string{q.handshake.Protocols}, websocket.Protocol)
 	if choice.Kind == transport.LongPoll && a.Wait == "" {
 		t.wait = maxWait // transport=longpoll alone
 	}
-	follows, err := s.followsOf(a.Follow, choice.Kind, q.resume(choice.Kind))
-	if err != nil {
-		return p, err
+	if v.follows, err = s.followsOf(v.follows[:0], a.Follow, choice.Kind, q.resume(choice.Kind)); err != nil {
+		return err
 	}
-	if len(follows) == 0 && !enveloped {
-		return p, badRequest.of("there is no topic to follow")
+	if len(v.follows) == 0 && !enveloped {
+		return badRequest.of("there is no topic to follow")
 	}
-	p.choice = choice
+	v.choice = choice
 	q.entry.kind = choice.Kind
-	var refused *problem
-	if p.grant, refused = s.admit(&q.entry); refused != nil {
-		return p, refused
+	grant, refused := s.admit(&q.entry)
+	if refused != nil {
+		return refused
 	}
-	f := &transport.Request{
-		Gateway: s.gateway, Follows: follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping,
+	v.request = transport.Request{
+		Gateway: s.gateway, Follows: v.follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping,
 		PollMS: int(s.options.PollInterval.Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
-		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(follows) != 1 || !follows[0].Pattern.Exact(),
+		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(v.follows) != 1 || !v.follows[0].Pattern.Exact(),
 		Known: q.known, Handshake: q.handshake,
 	}
 	if choice.Kind == transport.WebSocket {
-		f.Upstream = s.upstreamFor(p.grant, q.entry.loopback)
+		v.request.Upstream = s.upstreamFor(grant, q.entry.loopback)
 	}
-	f.Start, err = s.gateway.Start(follows)
-	p.request = f
-	return p, err
+	v.request.Start, err = s.gateway.Start(v.follows)
+	return err
 }
 
 // follow serves what was asked for by the transport that fits.
-func (s *Server) follow(c *call, q *inquiry, a *asked) error {
-	p, err := s.plan(q, a)
-	kind := p.choice.Kind
+func (s *Server) follow(c *call, v *visit) error {
+	err := s.plan(v)
+	kind := v.choice.Kind
 	if err != nil {
 		if errors.Is(err, websocket.ErrVersion) {
 			c.w.Header().Set("Sec-WebSocket-Version", "13")
 		}
 		return s.comeBack(c, kind, problemOf(err))
 	}
-	s.record.Chose(p.choice)
+	s.record.Chose(v.choice)
 	// The transports do not answer through the recorder: they may take the connection from what is below it.
-	status, err := s.transports[kind].Serve(park.HTTP(c.w.ResponseWriter, c.r), p.request)
+	status, err := s.transports[kind].Serve(park.HTTP(c.w.ResponseWriter, c.r), &v.request)
 	if err != nil {
 		return s.comeBack(c, kind, problemOf(err))
 	}
@@ -235,9 +245,11 @@ func (s *Server) follow(c *call, q *inquiry, a *asked) error {
 	return nil
 }
 
-// followsOf parses and checks what is to be followed. Where no since is given, a plain poll begins with everything, and what
+// followsOf parses and checks what is to be followed, and appends it to follows. Where no since is given, a plain poll begins with everything, and what
 // waits or streams begins now. A resume, if there is one, wins over every since.
-func (s *Server) followsOf(items []transport.FollowItem, kind transport.Kind, resume string) ([]gateway.Follow, error) {
+func (s *Server) followsOf(
+	follows []gateway.Follow, items []transport.FollowItem, kind transport.Kind, resume string,
+) ([]gateway.Follow, error) {
 	if len(items) > s.options.FollowTopics {
 		return nil, tooManyTopics.of(fmt.Sprintf("%d topics, at most %d are allowed", len(items), s.options.FollowTopics))
 	}
@@ -246,7 +258,6 @@ func (s *Server) followsOf(items []transport.FollowItem, kind transport.Kind, re
 	if kind == transport.Poll {
 		usual = "all"
 	}
-	follows := make([]gateway.Follow, 0, len(items))
 	for _, item := range items {
 		pattern, err := gateway.ParsePattern(item.Topic)
 		if err != nil {

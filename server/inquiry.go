@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"tidings/fallback"
+	"tidings/gateway"
 	"tidings/transport"
 	"tidings/transport/front"
 )
@@ -20,9 +22,9 @@ type inquiry struct {
 }
 
 // inquiryOf is the inquiry of a request that net/http has read.
-func inquiryOf(c *call) *inquiry {
+func inquiryOf(c *call) inquiry {
 	field := func(name string) string { return strings.Join(c.r.Header[name], ",") }
-	q := &inquiry{
+	q := inquiry{
 		entry: c.entry, path: c.r.URL.EscapedPath(), query: c.r.URL.RawQuery,
 		accept: field("Accept"), lastEvent: c.r.Header.Get("Last-Event-ID"), handshake: transport.HandshakeOf(c.r),
 	}
@@ -33,8 +35,8 @@ func inquiryOf(c *call) *inquiry {
 }
 
 // inquiryBy is the inquiry of a request that a loop has read.
-func inquiryBy(r *front.Request, loopback bool) *inquiry {
-	return &inquiry{
+func inquiryBy(r *front.Request, loopback bool) inquiry {
+	return inquiry{
 		entry: entry{
 			right: toFollow, kind: transport.Poll, host: r.Host, origin: r.Origin, site: r.SecFetchSite,
 			token: bearer(r.Authorization), loopback: loopback,
@@ -59,4 +61,15 @@ func (q *inquiry) resume(kind transport.Kind) string {
 		return ""
 	}
 	return q.lastEvent
+}
+
+// visit is what becomes of a request to follow on its way to its transport, which keeps nothing of it. The loops use their visits
+// again, and the room in them.
+type visit struct {
+	inquiry inquiry
+	params  params
+	asked   asked
+	choice  fallback.Choice
+	follows []gateway.Follow
+	request transport.Request
 }

@@ -13,13 +13,12 @@ type param struct{ name, value string }
 
 var errSemicolon = errors.New("invalid semicolon separator in query")
 
-// parseParams reads a query as [url.ParseQuery] does, but for a map. What cannot be parsed is refused rather than passed over: it may have
+// parseParams reads a query as [url.ParseQuery] does, but for a map, and appends its parameters to p. What cannot be parsed is refused rather than passed over: it may have
 // been the since.
-func parseParams(query string) (params, error) {
+func parseParams(p params, query string) (params, error) {
 	if query == "" {
-		return nil, nil
+		return p, nil
 	}
-	p := make(params, 0, strings.Count(query, "&")+1)
 	for pair := range strings.SplitSeq(query, "&") {
 		if strings.Contains(pair, ";") {
 			return nil, errSemicolon
@@ -48,14 +47,4 @@ func (p params) get(name string) string {
 		}
 	}
 	return ""
-}
-
-// all returns all values of a name.
-func (p params) all(name string) (values []string) {
-	for i := range p {
-		if p[i].name == name {
-			values = append(values, p[i].value)
-		}
-	}
-	return values
 }

@@ -13,7 +13,7 @@ func FuzzParams(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		want, wantErr := url.ParseQuery(query)
-		got, err := parseParams(query)
+		got, err := parseParams(nil, query)
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("%q: %v, and %v to net/url", query, err, wantErr)
 		}
@@ -30,4 +30,14 @@ func FuzzParams(f *testing.F) {
 			t.Fatalf("%q: %d parameters, and %d to net/url", query, len(got), n)
 		}
 	})
+}
+
+// all returns all values of a name.
+func (p params) all(name string) (values []string) {
+	for i := range p {
+		if p[i].name == name {
+			values = append(values, p[i].value)
+		}
+	}
+	return values
 }

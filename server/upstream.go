@@ -59,7 +59,7 @@ func (u *upstream) Token(token string) (transport.Upstream, *transport.Refusal) 
 
 // Admit implements [transport.Upstream].
 func (u *upstream) Admit(items []transport.FollowItem) ([]gateway.Follow, *transport.Refusal) {
-	follows, err := u.server.followsOf(items, transport.WebSocket, "")
+	follows, err := u.server.followsOf(nil, items, transport.WebSocket, "")
 	if err == nil && len(follows) == 0 {
 		err = badRequest.of("there is no topic to follow")
 	}

@@ -10,7 +10,7 @@ import (
 // Server answers requests to follow.
 type Server interface {
 	// Ask answers a request, or leaves it untouched and returns false: then net/http reads it again. It is called by a loop and must not
-	// block.
+	// block, nor keep r.
 	Ask(x *park.Fresh, r *Request) bool
 }
 
@@ -48,9 +48,12 @@ func (f *Front) Loops() *park.Loops { return f.loops }
 
 // Ask implements [park.Asker].
 func (f *Front) Ask(x *park.Fresh, head string) bool {
-	r, ok := Parse(head)
-	return ok && f.server.Ask(x, r)
+	r := requests.Get().(*Request)
+	defer requests.Put(r)
+	return Parse(head, r) && f.server.Ask(x, r)
 }
+
+var requests = sync.Pool{New: func() any { return new(Request) }}
 
 // Pass implements [park.Asker].
 func (f *Front) Pass(nc net.Conn) {

@@ -30,41 +30,41 @@ type Request struct {
 // maxFields bounds the header fields of a request.
 const maxFields = 64
 
-// Parse reads the head of a request, up to and with the empty line. It returns false for everything that is not plainly a GET of
+// Parse reads the head of a request, up to and with the empty line, into r. It returns false for everything that is not plainly a GET of
 // HTTP/1.1 (RFC 9112) for a path of this host and without a body: what is unusual is somebody else's to understand. The strings are parts of
 // head.
-func Parse(head string) (*Request, bool) {
+func Parse(head string, r *Request) bool {
 	line, rest, ok := strings.Cut(head, "\r\n")
 	if !ok {
-		return nil, false
+		return false
 	}
 	target, ok := strings.CutPrefix(line, "GET ")
 	if !ok {
-		return nil, false
+		return false
 	}
 	if target, ok = strings.CutSuffix(target, " HTTP/1.1"); !ok || !isTarget(target) {
-		return nil, false
+		return false
 	}
-	r := new(Request)
+	*r = Request{}
 	r.Path, r.Query, _ = strings.Cut(target, "?")
 	hosts := 0
 	for n := 0; rest != "\r\n"; n++ {
 		line, rest, ok = strings.Cut(rest, "\r\n")
 		if !ok || n == maxFields {
-			return nil, false
+			return false
 		}
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || !isToken(name) || !isValue(value) {
-			return nil, false
+			return false
 		}
 		if !r.set(name, strings.Trim(value, " \t"), &hosts) {
-			return nil, false
+			return false
 		}
 	}
 	if hosts != 1 || !isHost(r.Host) || !r.understoodConnection() {
-		return nil, false
+		return false
 	}
-	return r, true
+	return true
 }
 
 // set takes a field. It returns false for those that change how a request is read, or that may not come again.

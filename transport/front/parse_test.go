@@ -96,7 +96,8 @@ func TestParse(t *testing.T) {
 		{plain + "X-A: caf\xe9\r\n\r\n", false},
 		{plain + strings.Repeat("X-A: b\r\n", maxFields) + "\r\n", false},
 	} {
-		r, ok := Parse(c.head)
+		r := new(Request)
+		ok := Parse(c.head, r)
 		if ok != c.want {
 			t.Errorf("%q: %v", c.head, ok)
 		}
@@ -118,7 +119,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		head = head[:end+4] // the loops give no more
-		if r, ok := Parse(head); ok {
+		if r := new(Request); Parse(head, r) {
 			same(t, head, r)
 		}
 	})
@@ -128,8 +129,9 @@ func BenchmarkParse(b *testing.B) {
 	head := plain + "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\nAccept: text/event-stream\r\n" +
 		"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nOrigin: http://localhost:8080\r\nConnection: keep-alive\r\n\r\n"
 	b.ReportAllocs()
+	var r Request
 	for b.Loop() {
-		if _, ok := Parse(head); !ok {
+		if !Parse(head, &r) {
 			b.Fatal("refused")
 		}
 	}

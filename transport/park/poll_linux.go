@@ -3,6 +3,7 @@ package park
 import (
 	"bytes"
 	"net"
+	"sync"
 )
 
 // poll is a connection while a request waits on it for its answer. Once that is there, the connection is the loop's again.
@@ -72,8 +73,8 @@ func (c *socket) reply(r Reply) {
 		own, c.rare.fields = c.rare.fields, nil
 		c.settle()
 	}
-	var room [96]byte
-	shared, head := r.head(room[:0], own, !c.is(keep))
+	room := heads.Get().(*[]byte)
+	shared, head := r.head((*room)[:0], own, !c.is(keep))
 	var list [8][]byte
 	parts := append(append(list[:0], shared, head), r.Parts...)
 	c.phase = answering
@@ -87,7 +88,12 @@ func (c *socket) reply(r Reply) {
 	default:
 		c.written()
 	}
+	*room = head
+	heads.Put(room)
 }
+
+// heads lend the room for what is one reply's own in its head.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
 
 // ask awaits the next request. mu is held.
 func (c *socket) ask() {

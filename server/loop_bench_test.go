@@ -1,0 +1,62 @@
+//go:build linux
+
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// BenchmarkPollAtTheLoops is a held poll that is answered at once, over one connection: what reading, admitting, following and answering
+// take, and leave behind.
+func BenchmarkPollAtTheLoops(b *testing.B) {
+	s, err := New(Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(b.Context(), ln) }()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	publish := "POST /topics/weather/paris HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nConnection: close\r\n\r\none"
+	p, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.WriteString(p, publish); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.ReadAll(p); err != nil {
+		b.Fatal(err)
+	}
+	p.Close()
+	raw, err := c.(*net.TCPConn).File()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer raw.Close()
+	fd := int(raw.Fd())
+	request := []byte("GET /topics/weather/paris?transport=longpoll&since=" + s.Gateway().Epoch() + "-0&wait=55 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	answer := make([]byte, 4<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := unix.Write(fd, request); err != nil {
+			b.Fatal(err)
+		}
+		if n, err := unix.Read(fd, answer); n <= 0 || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+}
