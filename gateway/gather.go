@@ -85,6 +85,7 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 		item := &r.items[i]
 		if item.Message != nil {
 			o.addMessage(f, p, item.Message, false)
+			o.tell(p, item)
 			before.seq = item.Message.Seq
 			continue
 		}
@@ -93,11 +94,10 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 			return before, &gapError{err, item.Notice.Cursor}
 		}
 		before.seq = item.Notice.Cursor.Seq
-		if last := len(o.marks) - 1; item.told > 0 && last >= 0 {
-			o.marks[last].told = item.told
-		}
+		o.tell(p, item)
 	}
 	if more {
+		o.pass(p, r.end) // it may have come further than to the last item
 		return outcome{seq: r.end, more: true, behind: true}, nil
 	}
 	for _, sub := range p.subs {

@@ -23,6 +23,8 @@ type history struct {
 	rest  Retention // of topics that no rule matches
 	limit int64     // bytes
 
+	lookSlice, fewTopics int // the constants, but in tests
+
 	// followed reports whether somebody follows the topic by name; shed asks a follower to be closed as slow.
 	followed func(topic string) bool
 	shed     func(*Follower)
@@ -32,6 +34,7 @@ type history struct {
 	topics   map[string]*topicLog // guarded by mu, as all that follows
 	names    nameTree
 	tail     tailIndex
+	losses   lossIndex
 	due      dueHeap
 	messages int
 	bytes    int64 // what all messages that are retained and all topics cost
@@ -56,6 +59,7 @@ type topicLog struct {
 	ttl      bool            // some message in ring has a time to live
 	due      int64           // when something of the topic expires
 	dueIndex int             // in history.due, plus 1; 0 for nowhere
+	lostAt   uint64          // of its slot in history.losses; 0 for none
 
 	// The highest seq that was lost for each reason, leaving conflation out: it is no loss.
 	expired, deleted, limited uint64
@@ -67,7 +71,9 @@ func newHistory(o Options, epoch string) *history {
 	h := &history{
 		log: &logState{epoch: epoch, born: time.Now()}, rules: o.Rules, rest: o.Default, limit: o.HistoryBytes,
 		topics: make(map[string]*topicLog), floorWhy: GapExpired,
+		lookSlice: lookSlice, fewTopics: fewTopics,
 	}
+	h.losses.count = 1
 	h.newest = &link{place: &place{message: &Message{log: h.log}}} // seq 0: where the first message is linked
 	return h
 }
@@ -106,6 +112,7 @@ func (h *history) Apply(r *journal.Record) {
 			h.drop(t, t.ring.pop(), GapDeleted)
 		}
 		t.deleted = m.Seq
+		h.lose(t) // the marker itself too, for whoever comes late
 		t.emptied = m.Time
 		m.leave() // it is never in a ring: its encodings count only while they are pinned
 		h.tail.push(tailSlot{seq: m.Seq, topic: t})
@@ -141,6 +148,9 @@ func (h *history) topic(name string) (t *topicLog, fresh bool) {
 		h.topics[name] = t
 		h.names.add(t)
 		h.bytes += topicOverhead
+		if h.floor > 0 {
+			h.lose(t) // it may have had messages before
+		}
 		return t, true
 	}
 	return t, false
@@ -172,6 +182,9 @@ func (h *history) drop(t *topicLog, m *Message, why GapReason) {
 		t.limited = m.Seq
 	}
 	h.count(why)
+	if why != "" {
+		h.lose(t)
+	}
 	h.tail.clear(m.Seq, m.Seq == t.last)
 	if t.newest != nil && t.newest.message == m {
 		t.newest = nil // a message that is not retained must not be kept by its topic
@@ -225,6 +238,8 @@ func (h *history) letGo(t *topicLog, why GapReason) {
 		h.floor, h.floorWhy = t.last, why
 	}
 	h.due.remove(t)
+	t.lostAt = 0
+	h.losses.trim(len(h.topics))
 }
 
 // lost returns the gap between base, up to which a follower has the topic's messages, and to, the last one that is

@@ -84,6 +84,23 @@ func (r *reading) enter(t *topicLog, base uint64) {
 	}
 }
 
+// collect enters the topics that have something past p, at an index of the tail, unless there are too many to do so in each slice.
+// Once the position reads along the tail, it goes on until it has caught up.
+func (h *history) collect(p *position, r *reading, from int) bool {
+	past := h.tail.slots.len() - from
+	few := min(h.lookSlice, h.fewTopics*r.max)
+	switch {
+	case p.surveyed > 0:
+		return false
+	case h.collectTopics(p, r, min(past, few)):
+	case past <= few:
+		h.collectTail(p, r, from)
+	default:
+		return false
+	}
+	return true
+}
+
 // collectOne enters the only topic that is followed.
 func (h *history) collectOne(p *position, r *reading) {
 	name := p.subs[0].pattern.text
@@ -149,6 +166,14 @@ func (h *history) collectTail(p *position, r *reading, from int) {
 	}
 }
 
+// mergeAll states what is not known any more, and then merges what was collected.
+func (h *history) mergeAll(p *position, r *reading, alone bool) (more bool) {
+	h.stateFloor(p, r, alone)
+	more = h.merge(p, r, alone)
+	clear(r.heap)
+	return more
+}
+
 // merge moves what is in r.heap to r.items in the order of the log. It returns true if there is more.
 func (h *history) merge(p *position, r *reading, alone bool) (more bool) {
 	for len(r.heap) > 0 {
@@ -171,11 +196,8 @@ func (h *history) merge(p *position, r *reading, alone bool) (more bool) {
 		if m.reborn && e.base >= m.Prev && m.Seq != r.doubted && p.doubts(m) {
 			r.gap(h.cursor(m.Seq-1), m.doubt(h.floorWhy))
 		}
-		r.items = append(r.items, Item{Message: m})
-		r.messages++
-		r.bytes += len(m.Data)
+		r.message(m)
 		r.touched++
-		r.end = m.Seq
 		if next, ok := t.entry(e.index+1, m.Seq); ok && next.key <= r.to {
 			*e = next
 			r.heap.down()

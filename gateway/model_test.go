@@ -54,9 +54,13 @@ func TestNothingIsLostDoubledOrOutOfOrder(t *testing.T) {
 			// A small budget drops messages and lets topics go.
 			HistoryBytes: int64(rapid.SampledFrom([]int{4 << 10, 1 << 20}).Draw(rt, "budget")),
 		}
+		// Without few topics, patterns are read along the tail, and never much of it at a time.
+		few := rapid.SampledFrom([]int{0, fewTopics}).Draw(rt, "few")
+		look := rapid.SampledFrom([]int{1, 5, lookSlice}).Draw(rt, "look")
 		var breaches []string
 		synctest.Test(t, func(t *testing.T) {
 			m := &model{t: t, g: newGateway(t, o)}
+			m.g.history.fewTopics, m.g.history.lookSlice = few, look
 			for range 3 {
 				m.clients = append(m.clients, &modelClient{reader: newReader(m.g)})
 			}

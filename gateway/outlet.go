@@ -15,6 +15,8 @@ type mark struct {
 	position *position // moves to seq; nil for the rest of a unit and for replies
 	seq      uint64
 	told     uint64    // what becomes of position.told, if it rises
+	surveyed uint64    // the same of position.surveyed
+	split    bool      // see Item.split
 	sub      *sub      // what has caught up, if kind is markLive
 	message  *Message  // nil for a notice
 	encoding *encoding // of message
@@ -112,6 +114,18 @@ func (o *outlet) pass(p *position, seq uint64) {
 		o.marks[last].seq = seq
 	} else if last < 0 {
 		p.advance(seq)
+	}
+}
+
+// tell notes what holds of p once the item, which was added last, has arrived.
+func (o *outlet) tell(p *position, item *Item) {
+	if last := len(o.marks) - 1; last >= 0 && o.marks[last].position == p {
+		m := &o.marks[last]
+		m.split = item.split
+		m.told, m.surveyed = max(m.told, item.told), max(m.surveyed, item.surveyed)
+	} else if last < 0 {
+		// The peer has no way to say it.
+		p.tell(item.told, item.surveyed, item.split)
 	}
 }
 
@@ -246,7 +260,7 @@ func (s *shard) account(f *Follower, n int) (whole bool) {
 		}
 		if m.position != nil {
 			m.position.advance(m.seq)
-			m.position.told = max(m.position.told, m.told)
+			m.position.tell(m.told, m.surveyed, m.split)
 		}
 		switch m.kind {
 		case markRest:

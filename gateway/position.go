@@ -7,7 +7,11 @@ type position struct {
 	told uint64 // the floor up to which gaps of topics that were let go have been stated
 	// doubted is the seq of the last message in front of which a doubt was stated (see Message.doubt).
 	doubted uint64
+	// surveyed is the loss (see lossIndex) up to which all gaps were stated that begin right behind the position, while it reads
+	// along the tail; else 0.
+	surveyed uint64
 	// holes holds up to where gaps were stated that end past seq, and holesEnd the furthest of them; nil once all are passed.
+	// What reads along the tail needs none.
 	holes    map[string]uint64
 	holesEnd uint64
 }
@@ -65,7 +69,7 @@ func (p *position) base(topic string) (base uint64, ok bool) {
 
 // stated notes that a gap was stated, so that the next slice of a long catch-up does not state it again.
 func (p *position) stated(topic string, to uint64) {
-	if to <= p.seq {
+	if to <= p.seq || p.surveyed > 0 {
 		return
 	}
 	if p.holes == nil {
@@ -86,8 +90,34 @@ func (p *position) advance(seq uint64) {
 // caughtUp says that everything up to seq was read: nothing has a beginning of its own any more.
 func (p *position) caughtUp(seq uint64) {
 	p.advance(seq)
+	p.surveyed = 0
 	for _, s := range p.subs {
 		s.fresh = s.fresh && s.starts == nil
 		s.starts = nil
 	}
+}
+
+// tell notes up to where gaps have been stated. With split, one is missing that was to come next: should it not, the position has
+// to look for everything again.
+func (p *position) tell(told, surveyed uint64, split bool) {
+	p.told, p.surveyed = max(p.told, told), max(p.surveyed, surveyed)
+	if split {
+		p.surveyed = 0
+	}
+}
+
+// took makes it hold that items were handed over, after which the position is seq.
+func (p *position) took(items []Item, seq uint64) {
+	for i := range items {
+		item := &items[i]
+		p.tell(item.told, item.surveyed, item.split)
+		if item.Message != nil {
+			continue
+		}
+		p.stated(item.Notice.Topic, item.Notice.To)
+		if item.Notice.Doubt {
+			p.doubted = item.Notice.Cursor.Seq + 1
+		}
+	}
+	p.advance(seq)
 }

@@ -7,7 +7,9 @@ type Item struct {
 	Message *Message
 	Notice  Notice
 
-	told uint64 // the gaps up to this floor are stated with this item; see position.told
+	told     uint64 // the gaps up to this floor are stated with this item; see position.told
+	surveyed uint64 // the losses up to this one are stated with this item; see position.surveyed
+	split    bool   // the next item is a gap that nobody would look for again, should the message arrive without it
 }
 
 // Page is what a poll reads.
@@ -25,7 +27,12 @@ func (g *Gateway) Read(s *Start, limit, maxBytes int) Page {
 	for _, n := range s.notices {
 		r.items = append(r.items, Item{Notice: n})
 	}
-	more := g.history.read(&s.position, &r)
+	more := true
+	for more && !r.full() {
+		from := len(r.items)
+		more = g.history.read(&s.position, &r)
+		s.position.took(r.items[from:], r.end)
+	}
 	for i := range r.items {
 		if r.items[i].Message == nil {
 			g.counts.gap(r.items[i].Notice.Reason)
@@ -33,6 +40,13 @@ func (g *Gateway) Read(s *Start, limit, maxBytes int) Page {
 	}
 	return Page{Items: r.items, Cursor: Cursor{Epoch: s.epoch, Seq: r.end}, More: more, Touched: r.touched}
 }
+
+// lookSlice is how many messages and topics are looked at before publishers have their turn.
+const lookSlice = 4096
+
+// fewTopics is how many topics may be looked at in every slice, for each message that it can hold. With more, the way along the
+// tail is shorter, for all slices together.
+const fewTopics = 16
 
 // reading is one slice of history that is being read, and the room to do it in.
 type reading struct {
@@ -42,12 +56,13 @@ type reading struct {
 	end           uint64 // the position after items
 	touched       int
 	doubted       uint64 // see position.doubted
+	surveyed      uint64 // see position.surveyed
 
 	messages, bytes int // in items
 	heap            mergeHeap
 }
 
-// full reports whether nothing more may be read in this slice. Gaps do not count: they do not bring the position on.
+// full reports whether no further message may be read in this slice. Gaps do not count: they do not bring the position on.
 func (r *reading) full() bool { return r.messages >= r.max || r.bytes >= r.maxBytes }
 
 // gap appends a gap, after which the position is at.
@@ -57,26 +72,37 @@ func (r *reading) gap(at Cursor, n Notice) {
 	r.end = max(r.end, at.Seq)
 }
 
-// read appends what comes after p to r.items in the order of the log, and sets r.end. It returns true if there is more.
+// message appends a message.
+func (r *reading) message(m *Message) {
+	r.items = append(r.items, Item{Message: m})
+	r.messages++
+	r.bytes += len(m.Data)
+	r.end = m.Seq
+}
+
+// read appends what comes after p to r.items in the order of the log, and sets r.end. It returns true if there is more. It looks at
+// twice lookSlice messages and topics at most: then nothing need have been found, and the position is further on all the same.
 //
 // The topics that have something are found among those that the patterns match, or along the tail of the log past p,
-// whichever is shorter. A hole is stated as soon as the position comes to its first seq: whoever breaks off and resumes
-// from anything behind that has been told.
+// whichever is shorter, and their rings merged. Where both are long, it reads along the tail (see walk). A hole is stated as soon
+// as the position comes to its first seq: whoever breaks off and resumes from anything behind that has been told.
 func (h *history) read(p *position, r *reading) (more bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
+	to := r.to
+	defer func() { r.to = to }()
 	r.end, r.doubted = p.seq, p.doubted
 	r.to = min(r.to, h.head.Load())
 	r.heap = r.heap[:0]
 	alone := len(p.subs) == 1 && p.subs[0].pattern.Exact()
 	if alone {
 		h.collectOne(p, r)
-	} else if from := h.tail.after(p.seq); !h.collectTopics(p, r, h.tail.slots.len()-from) {
-		h.collectTail(p, r, from)
+		more = h.mergeAll(p, r, true)
+	} else if from := h.tail.after(p.seq); h.collect(p, r, from) {
+		more = h.mergeAll(p, r, false)
+	} else {
+		more = h.walk(p, r, from)
 	}
-	h.stateFloor(p, r, alone)
-	more = h.merge(p, r, alone)
-	clear(r.heap)
 	if !more {
 		r.end = max(p.seq, r.to)
 	}
