@@ -64,6 +64,26 @@ func (d *deque[T]) pop() T {
 	return v
 }
 
+// remove takes the i-th element out.
+func (d *deque[T]) remove(i int) T {
+	v := *d.at(i)
+	if i < d.n/2 { // the shorter side moves
+		for ; i > 0; i-- {
+			*d.at(i) = *d.at(i - 1)
+		}
+		d.pop()
+		return v
+	}
+	for ; i < d.n-1; i++ {
+		*d.at(i) = *d.at(i + 1)
+	}
+	var zero T
+	*d.at(i) = zero
+	d.n--
+	d.shrink()
+	return v
+}
+
 // filter keeps the elements for which keep is true, in order.
 func (d *deque[T]) filter(keep func(*T) bool) {
 	kept := 0

@@ -120,7 +120,20 @@ func (h *history) expireTopic(t *topicLog, now int64) {
 	for t.ring.len() > 0 && (*t.ring.at(0)).Time+age <= now {
 		h.drop(t, t.ring.pop(), GapExpired)
 	}
-	if t.ttl {
+	switch {
+	case t.ttl && t.keyed != nil:
+		// A keyed topic has to see its ring without each one that goes.
+		t.ttl = false
+		for i := 0; i < t.ring.len(); {
+			if m := *t.ring.at(i); m.Expires != 0 && m.Expires <= now {
+				h.drop(t, t.ring.remove(i), GapExpired)
+				continue
+			} else if m.Expires != 0 {
+				t.ttl = true
+			}
+			i++
+		}
+	case t.ttl:
 		t.ttl = false
 		t.ring.filter(func(at **Message) bool {
 			m := *at

@@ -174,7 +174,7 @@ func (s *shard) gatherMixed(f *Follower, p *position) outcome {
 // superseded reports whether a newer message of a conflating topic, no later than until, is pending too. A marker is none: should it
 // not be written, the gap in its stead must not leave this message out.
 func (p *place) superseded(until uint64) bool {
-	if !p.message.Latest {
+	if !p.message.Latest || p.message.byKey {
 		return false
 	}
 	newer := p.after.Load()

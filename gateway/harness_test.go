@@ -39,6 +39,7 @@ type line struct {
 	From   uint64
 	Reason string
 	Latest bool
+	Key    string `json:",omitempty"`
 	Data   string
 }
 

@@ -60,12 +60,21 @@ type topicLog struct {
 	due      int64           // when something of the topic expires
 	dueIndex int             // in history.due, plus 1; 0 for nowhere
 	lostAt   uint64          // of its slot in history.losses; 0 for none
+	keyed    *keyed          // nil unless the topic conflates by key
 
 	// The highest seq that was lost for each reason, leaving conflation out: it is no loss.
 	expired, deleted, limited uint64
 }
 
-func (t *topicLog) conflates() bool { return t.keep.Messages == 1 }
+// conflates reports whether a message of the topic may be skipped because of a newer one: whichever that is, or, by key, one with
+// the same key.
+func (t *topicLog) conflates() bool { return t.keep.Messages == 1 || t.keyed != nil }
+
+// lastLost returns the highest seq that was lost.
+func (t *topicLog) lastLost() uint64 { return max(t.expired, t.deleted, t.limited) }
+
+// conflated is why a message leaves the history whose topic has a newer one that says all that it said. No gap states that.
+const conflated GapReason = ""
 
 func newHistory(o Options, epoch string) *history {
 	h := &history{
@@ -98,7 +107,7 @@ func (h *history) Apply(r *journal.Record) {
 
 	h.mu.Lock()
 	t, fresh := h.topic(m.Topic)
-	m.Prev, m.Latest = t.last, t.conflates()
+	m.Prev, m.Latest, m.byKey = t.last, t.conflates(), t.keyed != nil
 	m.reborn = fresh && m.Prev > 0 && !m.Deleted
 	r.Prev = m.Prev
 	here := &link{place: &place{message: m}}
@@ -117,6 +126,9 @@ func (h *history) Apply(r *journal.Record) {
 		m.leave() // it is never in a ring: its encodings count only while they are pinned
 		h.tail.push(tailSlot{seq: m.Seq, topic: t})
 	} else {
+		if t.keyed != nil {
+			t.join(m)
+		}
 		t.ring.push(m)
 		t.emptied = 0
 		t.bytes += int64(len(m.Data))
@@ -124,6 +136,9 @@ func (h *history) Apply(r *journal.Record) {
 		h.bytes += m.size()
 		h.tail.push(tailSlot{seq: m.Seq, topic: t, message: m})
 		t.ttl = t.ttl || m.Expires != 0
+		if t.keyed != nil {
+			h.conflate(t, m)
+		}
 		for t.ring.len() > t.keep.Messages || t.bytes > t.keep.Bytes && t.ring.len() > 1 {
 			h.drop(t, t.ring.pop(), GapLimit)
 		}
@@ -145,6 +160,10 @@ func (h *history) topic(name string) (t *topicLog, fresh bool) {
 	t = h.topics[name]
 	if t == nil {
 		t = &topicLog{name: name, keep: h.retention(name), last: h.floor}
+		if t.keep.ByKey && t.keep.Messages > 1 {
+			t.keyed = &keyed{newest: make(map[string]uint64), holes: make(map[uint64]uint64)}
+			t.expired = h.floor // prev does not tell
+		}
 		h.topics[name] = t
 		h.names.add(t)
 		h.bytes += topicOverhead
@@ -170,19 +189,25 @@ func (h *history) drop(t *topicLog, m *Message, why GapReason) {
 	t.bytes -= int64(len(m.Data))
 	h.bytes -= m.size()
 	h.messages--
-	switch {
-	case why == GapExpired:
+	if why == GapLimit && t.keep.Messages == 1 && m.Seq != t.last {
+		why = conflated
+	}
+	switch why {
+	case GapExpired:
 		t.expired = max(t.expired, m.Seq) // one in the middle may have gone before for its TTL
-	case why == GapDeleted:
+	case GapDeleted:
 		t.deleted = m.Seq
-	case t.conflates() && m.Seq != t.last:
-		// The newer one says all that this one said: nothing is lost.
-		why = ""
-	default:
+	case GapLimit:
 		t.limited = m.Seq
 	}
-	h.count(why)
-	if why != "" {
+	lost := why != conflated
+	if lost {
+		h.count(why)
+	}
+	if t.keyed != nil {
+		lost = t.left(m, lost) || lost
+	}
+	if lost {
 		h.lose(t)
 	}
 	h.tail.clear(m.Seq, m.Seq == t.last)
@@ -246,7 +271,7 @@ func (h *history) letGo(t *topicLog, why GapReason) {
 // missing; ok is false if nothing is missing. Conflation is no loss. h.mu is held.
 func (t *topicLog) lost(base, to uint64) (n Notice, ok bool) {
 	if t.conflates() {
-		to = min(to, max(t.expired, t.deleted, t.limited))
+		to = min(to, t.lastLost())
 	}
 	if to <= base {
 		return Notice{}, false

@@ -60,18 +60,28 @@ func (t *topicLog) past(seq uint64) int {
 	return t.ring.search(func(m **Message) bool { return (*m).Seq > seq })
 }
 
+// before returns the highest seq that may have been lost in front of index i of the topic's ring.
+func (t *topicLog) before(i int) uint64 {
+	if i == t.ring.len() {
+		return t.last
+	}
+	m := *t.ring.at(i)
+	if t.keyed != nil {
+		return t.keyed.holes[m.Seq]
+	}
+	return m.Prev
+}
+
 // entry returns what comes at index i of the topic's ring, if there is anything.
 func (t *topicLog) entry(i int, base uint64) (e mergeEntry, ok bool) {
 	if i > 0 {
 		base = max(base, (*t.ring.at(i - 1)).Seq)
 	}
 	e = mergeEntry{topic: t, index: i, base: base}
-	to := t.last
 	if i < t.ring.len() {
-		m := *t.ring.at(i)
-		e.key, to, ok = m.Seq, m.Prev, true
+		e.key, ok = (*t.ring.at(i)).Seq, true
 	}
-	if _, e.hole = t.lost(base, to); e.hole {
+	if _, e.hole = t.lost(base, t.before(i)); e.hole {
 		e.key, ok = base+1, true
 	}
 	return e, ok
@@ -211,11 +221,7 @@ func (h *history) merge(p *position, r *reading, alone bool) (more bool) {
 // stateHole appends the gap that e stands for. Nothing but the hole lies between its ends where only one topic is followed: then
 // the position moves behind it.
 func (h *history) stateHole(r *reading, e *mergeEntry, alone bool) {
-	to := e.topic.last
-	if e.index < e.topic.ring.len() {
-		to = (*e.topic.ring.at(e.index)).Prev
-	}
-	n, _ := e.topic.lost(e.base, to)
+	n, _ := e.topic.lost(e.base, e.topic.before(e.index))
 	n.To = min(n.To, r.to)
 	at := r.end
 	if alone {

@@ -37,6 +37,7 @@ type Message struct {
 	Deleted bool // a marker: the topic's history up to and including Seq is dropped
 
 	log     *logState
+	byKey   bool          // its topic conflates by key
 	reborn  bool          // its topic had no state: prev is the floor, not a message
 	arrived time.Duration // when it was applied, by the log's monotonic clock
 

@@ -16,8 +16,8 @@ import (
 // is missing lies in a gap that was stated.
 
 var (
-	modelTopics   = []string{"a", "b/x", "b/y", "c/z/z", "last"}
-	modelPatterns = []string{"a", "b/x", "b/*", "**", "c/**", "last", "nothing"}
+	modelTopics   = []string{"a", "b/x", "b/y", "c/z/z", "last", "keyed"}
+	modelPatterns = []string{"a", "b/x", "b/*", "**", "c/**", "last", "nothing", "keyed"}
 )
 
 type modelOp struct {
@@ -37,20 +37,23 @@ func drawOps(t *rapid.T) []modelOp {
 		return modelOp{
 			kind:   rapid.SampledFrom(modelOps).Draw(t, "kind"),
 			client: rapid.IntRange(0, 2).Draw(t, "client"),
-			name:   rapid.IntRange(0, 6).Draw(t, "name"),
+			name:   rapid.IntRange(0, 7).Draw(t, "name"),
 			amount: rapid.IntRange(0, 100).Draw(t, "amount"),
 		}
 	}), 1, 80).Draw(t, "ops")
 }
 
 func TestNothingIsLostDoubledOrOutOfOrder(t *testing.T) {
-	last, _ := ParsePattern("last")
+	last, keyed := pattern(t, "last"), pattern(t, "keyed")
 	rapid.Check(t, func(rt *rapid.T) {
 		ops := drawOps(rt)
 		o := Options{
 			Shards:  rapid.IntRange(1, 2).Draw(rt, "shards"),
 			Default: Retention{Messages: rapid.SampledFrom([]int{2, 5, 100}).Draw(rt, "retained"), Age: time.Minute},
-			Rules:   []Rule{{Pattern: last, Retention: Retention{Messages: 1}}},
+			Rules: []Rule{
+				{Pattern: last, Retention: Retention{Messages: 1}},
+				{Pattern: keyed, Retention: Retention{ByKey: true}},
+			},
 			// A small budget drops messages and lets topics go.
 			HistoryBytes: int64(rapid.SampledFrom([]int{4 << 10, 1 << 20}).Draw(rt, "budget")),
 		}
@@ -141,12 +144,13 @@ func (m *model) do(op modelOp) {
 }
 
 func (m *model) publish(topic string, ttl time.Duration) {
-	r, err := m.g.Publish(m.t.Context(), Draft{Topic: topic, Data: fmt.Appendf(nil, "%s%d", topic, len(m.log)), TTL: ttl})
+	key := []string{"", "x", "y", "z"}[len(m.log)*7%11%4]
+	r, err := m.g.Publish(m.t.Context(), Draft{Topic: topic, Key: key, Data: fmt.Appendf(nil, "%s%d", topic, len(m.log)), TTL: ttl})
 	if err != nil {
 		m.t.Error(err)
 		return
 	}
-	m.log = append(m.log, line{Topic: topic, Seq: r.Cursor.Seq, Data: fmt.Sprint(topic, len(m.log)), Latest: topic == "last"})
+	m.log = append(m.log, line{Topic: topic, Seq: r.Cursor.Seq, Key: key, Data: fmt.Sprint(topic, len(m.log))})
 }
 
 // since makes up where a follow begins: now, everything, the last few, or some cursor.

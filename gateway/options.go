@@ -44,6 +44,8 @@ type Retention struct {
 	Messages int           // default 1,000; 1 makes the topic conflate: a slow reader gets the newest only
 	Bytes    int64         // of payload; default 16 MiB
 	Age      time.Duration // default 24 h
+	// ByKey makes the topic conflate by key: of its messages with the same key only the newest is kept, whatever the bounds.
+	ByKey bool
 }
 
 func (r Retention) withDefaults(d Retention) Retention {
@@ -56,6 +58,7 @@ func (r Retention) withDefaults(d Retention) Retention {
 	if r.Age == 0 {
 		r.Age = d.Age
 	}
+	r.ByKey = r.ByKey || d.ByKey
 	return r
 }
 

@@ -79,8 +79,8 @@ func (g *Gateway) walked(seq uint64) bool {
 func (h *history) mustBeWalked(topic string, size int64) (seq uint64) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	// A conflating topic means to skip.
-	if t := h.topics[topic]; t != nil && !t.conflates() && t.ring.len() > 0 &&
+	// A topic that keeps its newest message only means to skip.
+	if t := h.topics[topic]; t != nil && t.keep.Messages > 1 && t.ring.len() > 0 &&
 		(t.ring.len() >= t.keep.Messages || t.bytes+size > t.keep.Bytes) {
 		seq = (*t.ring.at((t.ring.len() - 1) / 2)).Seq
 	}

@@ -204,8 +204,10 @@ func (r *reader) breach(format string, args ...any) {
 // missing checks that every message of the log that is owed has arrived or is in a gap.
 func (r *reader) missing(log []line) {
 	for i, m := range log {
-		superseded := m.Latest && slices.ContainsFunc(log[i+1:], func(newer line) bool { return newer.Topic == m.Topic })
-		if superseded || !r.owed(m) || r.has(m) || r.inGap(m) {
+		superseded := func(newer line) bool {
+			return newer.Topic == m.Topic && (m.Topic == "last" || m.Topic == "keyed" && m.Key != "" && newer.Key == m.Key)
+		}
+		if slices.ContainsFunc(log[i+1:], superseded) || !r.owed(m) || r.has(m) || r.inGap(m) {
 			continue
 		}
 		r.breach("%s: %d was lost without a word (%s)", m.Topic, m.Seq, m.Data)

@@ -40,7 +40,7 @@ func (h *history) readSlot(p *position, r *reading, slot *tailSlot, base uint64)
 		r.gap(h.cursor(m.Seq-1), m.doubt(h.floorWhy))
 	}
 	r.message(m)
-	if max(t.expired, t.deleted, t.limited) <= m.Seq {
+	if t.lastLost() <= m.Seq {
 		return
 	}
 	if e, ok := t.entry(t.past(m.Seq), m.Seq); ok && e.hole {

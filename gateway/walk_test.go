@@ -124,3 +124,29 @@ func TestAWalkStatesEveryHoleHoweverLittleFits(t *testing.T) {
 		})
 	}
 }
+
+// A hole that lay behind a message must be stated sooner when that message goes because of a newer one.
+func TestAWalkStatesAHoleThatIsBared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{Default: Retention{ByKey: true}})
+		g.history.fewTopics = 0
+		publish(t, g, "other", "o")                    // 1
+		publishKey(t, g, "a", "x", "x1", 0)            // 2
+		publishKey(t, g, "a", "", "gone", time.Second) // 3
+		publishKey(t, g, "a", "y", "y1", 0)            // 4
+		time.Sleep(3 * time.Second)
+		start, _ := g.Start(follows(t, g, "@0", "**"))
+		first := true
+		var got []Item
+		catchUp(t, g.history, start, 1, func(r *reading) {
+			got = append(got, r.items...)
+			if first && len(r.items) > 0 {
+				publishKey(t, g, "a", "x", "x2", 0) // 5
+				first = false
+			}
+		})
+		if got, want := text(pageLines(Page{Items: got})), "o gap(a,2-3,expired) y1 x2"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
