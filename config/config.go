@@ -51,12 +51,15 @@ type History struct {
 	Rules      []Rule   `key:"rules" help:"other bounds for some topics: the first rule whose topic matches holds, and what it leaves out is as above"`
 }
 
-// Rule bounds the history of the topics that match.
+// Rule bounds the history of the topics that match, and says what becomes of who reads them slowly.
 type Rule struct {
 	Topic    string   `key:"topic" help:"a topic or pattern"`
 	Messages int      `key:"messages" help:"as history.messages"`
 	Bytes    Size     `key:"bytes" help:"as history.topic_bytes"`
 	Age      Duration `key:"age" help:"as history.age"`
+	Conflate string   `key:"conflate" choices:"key" help:"with key, of the messages that have the same Tidings-Key only the newest is kept; those without a key are kept as elsewhere"`
+	Slow     string   `key:"slow" choices:"resume disconnect" help:"what becomes of a reader for whom messages are gone before it took them: resume (the default) tells it of the gap and goes on, disconnect closes it with code 4002"`
+	Lag      int      `key:"lag" help:"with slow: disconnect, a reader is closed as soon as more messages of a topic than this wait for it, be they gone or not"`
 }
 
 // Compression says what is deflated. A message is deflated once for all who follow.

@@ -124,7 +124,7 @@ func TestPrecedence(t *testing.T) {
 		File: file,
 		Env:  []string{"TIDINGS_POLL=8s", "TIDINGS_APPEND_WAIT=9s", "TIDINGS_TRANSPORTS=sse, poll", "HOME=/"},
 		Flags: map[string]string{
-			"append-wait": "10s", "board": "false", "history-rules": "[{topic: b, bytes: 1KiB, age: 2d}]", "origins": "https://a.example,*",
+			"append-wait": "10s", "board": "false", "history-rules": "[{topic: b, bytes: 1KiB, age: 2d, conflate: key, slow: disconnect, lag: 50}]", "origins": "https://a.example,*",
 		},
 	})
 	if err != nil {
@@ -133,7 +133,7 @@ func TestPrecedence(t *testing.T) {
 	want := Default()
 	want.Ping, want.Poll, want.AppendWait = Duration(5*time.Second), Duration(8*time.Second), Duration(10*time.Second)
 	want.History.Bytes = 64 << 20
-	want.History.Rules = []Rule{{Topic: "b", Bytes: 1 << 10, Age: Duration(48 * time.Hour)}}
+	want.History.Rules = []Rule{{Topic: "b", Bytes: 1 << 10, Age: Duration(48 * time.Hour), Conflate: "key", Slow: "disconnect", Lag: 50}}
 	want.Transports = []string{"sse", "poll"}
 	want.Origins = []string{"https://a.example", "*"}
 	want.Board = false
@@ -260,7 +260,16 @@ func TestMistakes(t *testing.T) {
 			name: "rules in a flag", flags: map[string]string{"history-rules": "[{topic: a, messages: -1}, {topic: b}]"},
 			want: []string{
 				`--history-rules: history.rules[0].messages: -1 is less than 1`,
-				`--history-rules: history.rules[1].topic: the rule for "b" says nothing: it needs messages, bytes or age`,
+				`--history-rules: history.rules[1].topic: the rule for "b" says nothing: it needs messages, bytes, age, conflate or slow`,
+			},
+		},
+		{
+			name: "slow readers", text: "history:\n  rules:\n  - {topic: a, conflate: keys}\n  - {topic: b, slow: disconect, lag: 3}\n  - {topic: c, slow: disconnect, lag: -1}\n",
+			want: []string{
+				`FILE:3: history.rules[0].conflate: "keys" is none of key; did you mean "key"?`,
+				`FILE:4: history.rules[1].slow: "disconect" is none of resume, disconnect; did you mean "disconnect"?`,
+				`FILE:4: history.rules[1].lag: it means nothing without slow: disconnect`,
+				`FILE:5: history.rules[2].lag: -1 is less than 1`,
 			},
 		},
 		{
@@ -396,7 +405,7 @@ func TestTooLarge(t *testing.T) {
 // FuzzParse holds that whatever is accepted can be written, read again, and is the same then; and that nothing panics.
 func FuzzParse(f *testing.F) {
 	f.Add(File())
-	f.Add("history:\n  rules:\n  - {topic: a/**, age: 2d}\n")
+	f.Add("history:\n  rules:\n  - {topic: a/**, age: 2d, conflate: key}\n  - {topic: b, slow: disconnect, lag: 9}\n")
 	f.Add("publish_keys: [a, b]\nlisten: :80")
 	f.Add("? [a]\n: b\n<<: *x\n")
 	f.Add("a: &a [*a]\nhistory: *a\n")

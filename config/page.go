@@ -95,7 +95,9 @@ func File() string {
 		if o.kind == reflect.TypeFor[[]Rule]() {
 			b.WriteString(comment(indent, "For example:"))
 			b.WriteString(indent + "#   - topic: scores/**   # the newest score of each game only\n" + indent + "#     messages: 1\n" +
-				indent + "#   - topic: news/*\n" + indent + "#     bytes: 64MiB\n" + indent + "#     age: 7d\n")
+				indent + "#   - topic: news/*\n" + indent + "#     bytes: 64MiB\n" + indent + "#     age: 7d\n" +
+				indent + "#   - topic: prices/*    # the newest price of each Tidings-Key\n" + indent + "#     conflate: key\n" +
+				indent + "#   - topic: control     # who is 100 messages behind must come back\n" + indent + "#     slow: disconnect\n" + indent + "#     lag: 100\n")
 		}
 	}
 	return b.String()
@@ -150,6 +152,15 @@ func joinRules(rules []Rule) string {
 		}
 		if r.Age != 0 {
 			parts = append(parts, fmt.Sprintf("age: %v", r.Age))
+		}
+		if r.Conflate != "" {
+			parts = append(parts, "conflate: "+quote(r.Conflate))
+		}
+		if r.Slow != "" {
+			parts = append(parts, "slow: "+quote(r.Slow))
+		}
+		if r.Lag != 0 {
+			parts = append(parts, fmt.Sprintf("lag: %d", r.Lag))
 		}
 		out[i] = "{" + strings.Join(parts, ", ") + "}"
 	}

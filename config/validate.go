@@ -82,7 +82,7 @@ func (l *loader) validateRules() {
 		} else if _, err := gateway.ParsePattern(r.Topic); err != nil {
 			wrongIn("topic", "%v", err)
 		} else if r == (Rule{Topic: r.Topic}) {
-			wrongIn("topic", "the rule for %q says nothing: it needs messages, bytes or age", r.Topic)
+			wrongIn("topic", "the rule for %q says nothing: it needs messages, bytes, age, conflate or slow", r.Topic)
 		}
 		if r.Messages < 0 {
 			wrongIn("messages", "%d is less than 1", r.Messages)
@@ -92,6 +92,18 @@ func (l *loader) validateRules() {
 		}
 		if r.Age != 0 && r.Age < Duration(time.Second) {
 			wrongIn("age", "%v is less than 1s", r.Age)
+		}
+		for f := range reflect.TypeFor[Rule]().Fields() {
+			choices := strings.Fields(f.Tag.Get("choices"))
+			if word := reflect.ValueOf(r).FieldByIndex(f.Index).String(); len(choices) > 0 && word != "" && !slices.Contains(choices, word) {
+				wrongIn(f.Tag.Get("key"), "%q is none of %s%s", word, strings.Join(choices, ", "), Meant(word, choices))
+			}
+		}
+		switch {
+		case r.Lag < 0:
+			wrongIn("lag", "%d is less than 1", r.Lag)
+		case r.Lag > 0 && r.Slow != "disconnect":
+			wrongIn("lag", "it means nothing without slow: disconnect")
 		}
 	}
 }

@@ -12,10 +12,10 @@ type outcome struct {
 	caught *position // this position has caught up with the history, at seq
 }
 
-// gapError says that a peer cannot be told of a gap.
+// gapError says that the follower is to end in front of a gap: its peer cannot be told of it, or it was too slow for its topics.
 type gapError struct {
-	cause error
-	after Cursor // the position behind the gap
+	reason Reason
+	after  Cursor // where its client is to come back: behind the gap, if it cannot be told
 }
 
 // stand returns the follower's position, to be moved while it is served. That of a lone follower that keeps up is the shard's: what
@@ -81,6 +81,9 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 	r.max, r.maxBytes = parts-len(o.batch.Parts), bytes-o.batch.Bytes
 	more := s.gateway.history.read(p, r)
 	before := outcome{seq: p.seq} // holds if the next item cannot be told
+	if r.slow {
+		return before, &gapError{ReasonSlow, s.cursor(f)}
+	}
 	for i := range r.items {
 		item := &r.items[i]
 		if item.Message != nil {
@@ -91,7 +94,7 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 		}
 		s.gateway.counts.gap(item.Notice.Reason)
 		if err := o.addNotice(f, p, item.Notice); err != nil {
-			return before, &gapError{err, item.Notice.Cursor}
+			return before, &gapError{ReasonGap, item.Notice.Cursor}
 		}
 		before.seq = item.Notice.Cursor.Seq
 		o.tell(p, item)
@@ -106,7 +109,7 @@ func (s *shard) gatherHistory(f *Follower, p *position, to uint64) (outcome, *ga
 		}
 		at := s.gateway.history.cursor(r.end)
 		if err := o.addLive(f, p, sub, at); err != nil {
-			return before, &gapError{err, at}
+			return before, &gapError{ReasonGap, at}
 		}
 	}
 	return outcome{seq: r.end, caught: p}, nil

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,8 @@ type history struct {
 	rest  Retention // of topics that no rule matches
 	limit int64     // bytes
 
-	lookSlice, fewTopics int // the constants, but in tests
+	lookSlice, fewTopics int  // the constants, but in tests
+	disconnects          bool // a rule has slow followers ended
 
 	// followed reports whether somebody follows the topic by name; shed asks a follower to be closed as slow.
 	followed func(topic string) bool
@@ -61,6 +63,7 @@ type topicLog struct {
 	dueIndex int             // in history.due, plus 1; 0 for nowhere
 	lostAt   uint64          // of its slot in history.losses; 0 for none
 	keyed    *keyed          // nil unless the topic conflates by key
+	slow     Slow
 
 	// The highest seq that was lost for each reason, leaving conflation out: it is no loss.
 	expired, deleted, limited uint64
@@ -83,6 +86,7 @@ func newHistory(o Options, epoch string) *history {
 		lookSlice: lookSlice, fewTopics: fewTopics,
 	}
 	h.losses.count = 1
+	h.disconnects = slices.ContainsFunc(o.Rules, func(r Rule) bool { return r.Slow.Disconnect })
 	h.newest = &link{place: &place{message: &Message{log: h.log}}} // seq 0: where the first message is linked
 	return h
 }
@@ -159,7 +163,8 @@ func (h *history) Apply(r *journal.Record) {
 func (h *history) topic(name string) (t *topicLog, fresh bool) {
 	t = h.topics[name]
 	if t == nil {
-		t = &topicLog{name: name, keep: h.retention(name), last: h.floor}
+		t = &topicLog{name: name, last: h.floor}
+		t.keep, t.slow = h.rule(name)
 		if t.keep.ByKey && t.keep.Messages > 1 {
 			t.keyed = &keyed{newest: make(map[string]uint64), holes: make(map[uint64]uint64)}
 			t.expired = h.floor // prev does not tell
@@ -175,13 +180,14 @@ func (h *history) topic(name string) (t *topicLog, fresh bool) {
 	return t, false
 }
 
-func (h *history) retention(topic string) Retention {
+// rule returns what holds for a topic.
+func (h *history) rule(topic string) (Retention, Slow) {
 	for _, rule := range h.rules {
 		if rule.Pattern.Match(topic) {
-			return rule.Retention.withDefaults(h.rest)
+			return rule.Retention.withDefaults(h.rest), rule.Slow
 		}
 	}
-	return h.rest
+	return h.rest, Slow{}
 }
 
 // drop takes account of m, which has left t's ring. h.mu is held.

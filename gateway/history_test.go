@@ -96,10 +96,10 @@ func TestTheFirstRuleThatMatchesHolds(t *testing.T) {
 	g := newGateway(t, Options{
 		Default: Retention{Messages: 4},
 		Rules: []Rule{
-			{pattern(t, "a/b"), Retention{Messages: 2}},
-			{pattern(t, "a/*"), Retention{Messages: 3}},
-			{pattern(t, "**"), Retention{Bytes: 6}}, // and 4 messages, as the default says
-			{pattern(t, "c"), Retention{Messages: 100}},
+			{Pattern: pattern(t, "a/b"), Retention: Retention{Messages: 2}},
+			{Pattern: pattern(t, "a/*"), Retention: Retention{Messages: 3}},
+			{Pattern: pattern(t, "**"), Retention: Retention{Bytes: 6}}, // and 4 messages, as the default says
+			{Pattern: pattern(t, "c"), Retention: Retention{Messages: 100}},
 		},
 	})
 	for topic, want := range map[string]int{"a/b": 2, "a/c": 3, "a": 4, "c": 4, "a/b/c": 4} {

@@ -90,6 +90,7 @@ func (t *topicLog) entry(i int, base uint64) (e mergeEntry, ok bool) {
 // enter puts what comes after base of a topic into the heap.
 func (r *reading) enter(t *topicLog, base uint64) {
 	if e, ok := t.entry(t.past(base), base); ok && e.key <= r.to {
+		r.slow = r.slow || t.tooSlow(base, r.late, Notice{}, false)
 		r.heap.push(e)
 	}
 }
@@ -221,7 +222,8 @@ func (h *history) merge(p *position, r *reading, alone bool) (more bool) {
 // stateHole appends the gap that e stands for. Nothing but the hole lies between its ends where only one topic is followed: then
 // the position moves behind it.
 func (h *history) stateHole(r *reading, e *mergeEntry, alone bool) {
-	n, _ := e.topic.lost(e.base, e.topic.before(e.index))
+	n, hole := e.topic.lost(e.base, e.topic.before(e.index))
+	r.slow = r.slow || e.topic.tooSlow(e.base, r.late, n, hole)
 	n.To = min(n.To, r.to)
 	at := r.end
 	if alone {

@@ -13,7 +13,7 @@ type Options struct {
 	Journal journal.Journal // the engine; required
 	Shards  int             // how many goroutines fan out; default GOMAXPROCS
 
-	// Rules say how much of a topic's history is kept: the first whose pattern matches the topic holds, and Default where
+	// Rules say how much of a topic's history is kept, and for whom: the first whose pattern matches the topic holds, and Default where
 	// none does.
 	Rules   []Rule
 	Default Retention
@@ -32,10 +32,18 @@ type Options struct {
 	Classes int
 }
 
-// Rule is the retention of the topics that a pattern matches.
+// Rule says what of the topics that a pattern matches is kept, and what becomes of who reads them slowly.
 type Rule struct {
 	Pattern   Pattern
 	Retention Retention
+	Slow      Slow
+}
+
+// Slow says what becomes of a follower that reads a topic slower than it is published to. The zero value has it get a gap for what
+// was gone before it could take it, and go on. What was gone before the follow began is a gap in any case.
+type Slow struct {
+	Disconnect bool // it is ended with [ReasonSlow] instead of the gap
+	Lag        int  // and as soon as more messages of the topic than this wait for it; 0 for any number
 }
 
 // Retention says how much of a topic's history is kept. What is over any of its bounds goes, oldest first. The zero value

@@ -168,7 +168,7 @@ func (s *shard) serveOne(f *Follower) {
 	case !whole:
 		s.block(f, p)
 	case gap != nil:
-		s.endAt(f, ReasonGap, gap.after, true)
+		s.endAt(f, gap.reason, gap.after, true)
 	default:
 		then.apply(s, f)
 	}

@@ -85,7 +85,7 @@ const (
 	ReasonGone       Reason = "gone"          // the client left, or its connection broke
 	ReasonFinished   Reason = "finished"      // the answer is complete (long poll)
 	ReasonDraining   Reason = "draining"      // the gateway is stopping
-	ReasonSlow       Reason = "slow"          // it pinned memory that was needed
+	ReasonSlow       Reason = "slow"          // it pinned memory that was needed, or a topic's rule ends who is so far behind
 	ReasonGap        Reason = "gap"           // it cannot be told of a gap
 	ReasonBadRequest Reason = "bad_request"   // it sent what the wire does not allow
 	ReasonForbidden  Reason = "forbidden"     //

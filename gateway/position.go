@@ -4,6 +4,7 @@ package gateway
 type position struct {
 	subs []*sub
 	seq  uint64
+	late uint64 // the head of the log when the follow began: what was lost up to it was not lost because the follower is slow
 	told uint64 // the floor up to which gaps of topics that were let go have been stated
 	// doubted is the seq of the last message in front of which a doubt was stated (see Message.doubt).
 	doubted uint64

@@ -57,6 +57,8 @@ type reading struct {
 	touched       int
 	doubted       uint64 // see position.doubted
 	surveyed      uint64 // see position.surveyed
+	late          uint64 // see position.late
+	slow          bool   // some topic's rule wants the follower ended, for what is in items
 
 	messages, bytes int // in items
 	heap            mergeHeap
@@ -91,7 +93,7 @@ func (h *history) read(p *position, r *reading) (more bool) {
 	defer h.mu.RUnlock()
 	to := r.to
 	defer func() { r.to = to }()
-	r.end, r.doubted = p.seq, p.doubted
+	r.end, r.doubted, r.late, r.slow = p.seq, p.doubted, p.late, false
 	r.to = min(r.to, h.head.Load())
 	r.heap = r.heap[:0]
 	alone := len(p.subs) == 1 && p.subs[0].pattern.Exact()

@@ -267,7 +267,12 @@ func (s *shard) due(f *Follower) {
 		s.wheel.add(f, at)
 		return
 	}
-	if !f.is(blocked|queued|behind) && !f.lacks() && (f.more == nil || f.more.pend.place == nil) {
+	switch {
+	case f.is(blocked):
+		if s.gateway.history.tooSlow(&f.more.main) {
+			s.end(f, ReasonSlow, true)
+		}
+	case !f.is(queued|behind) && !f.lacks() && (f.more == nil || f.more.pend.place == nil):
 		s.ping(f)
 	}
 	if !f.is(ended) {

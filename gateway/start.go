@@ -33,7 +33,7 @@ func (h *history) start(follows []Follow) *Start {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	head := h.head.Load()
-	out := &Start{epoch: h.log.epoch, head: head, position: position{seq: head}}
+	out := &Start{epoch: h.log.epoch, head: head, position: position{seq: head, late: head}}
 	subs := out.one[:]
 	out.position.subs = out.ones[:0]
 	if len(follows) > len(subs) {

@@ -39,6 +39,7 @@ func (h *history) readSlot(p *position, r *reading, slot *tailSlot, base uint64)
 	if m.reborn && base >= m.Prev && m.Seq != r.doubted && p.doubts(m) {
 		r.gap(h.cursor(m.Seq-1), m.doubt(h.floorWhy))
 	}
+	r.slow = r.slow || t.tooSlow(base, r.late, Notice{}, false)
 	r.message(m)
 	if t.lastLost() <= m.Seq {
 		return

@@ -36,9 +36,13 @@ func serverOptions(c config.Config, log *slog.Logger) server.Options {
 		if err != nil {
 			continue // cannot be: it was validated
 		}
-		o.Core.Rules = append(o.Core.Rules, gateway.Rule{Pattern: p, Retention: gateway.Retention{
-			Messages: r.Messages, Bytes: int64(r.Bytes), Age: time.Duration(r.Age),
-		}})
+		o.Core.Rules = append(o.Core.Rules, gateway.Rule{
+			Pattern: p,
+			Retention: gateway.Retention{
+				Messages: r.Messages, Bytes: int64(r.Bytes), Age: time.Duration(r.Age), ByKey: r.Conflate == "key",
+			},
+			Slow: gateway.Slow{Disconnect: r.Slow == "disconnect", Lag: r.Lag},
+		})
 	}
 	for _, kind := range transport.Kinds {
 		if !slices.Contains(c.Transports, kind.String()) {
