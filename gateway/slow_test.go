@@ -63,6 +63,7 @@ func TestARuleEndsSlowFollowers(t *testing.T) {
 				{"one is gone, and it resumed late", Slow{Disconnect: true}, "@1", "a", 5, true},
 				{"as many as may wait", Slow{Disconnect: true, Lag: 2}, "now", "a", 2, false},
 				{"one too many waits", Slow{Disconnect: true, Lag: 2}, "now", "a", 3, true},
+				{"much waits from before", Slow{Disconnect: true, Lag: 2}, "@4", "a", 2, false},
 				{"no such rule", Slow{}, "now", "a", 50, false},
 				{"another topic", Slow{Disconnect: true, Lag: 2}, "now", "b", 50, false},
 			} {
