@@ -125,7 +125,7 @@ func TestConflationByKeyStatesLossesOnly(t *testing.T) {
 					all = append(all, m)
 				}
 			}
-			for since := range len(all) {
+			for since := range all {
 				base, lost, want := uint64(since), uint64(0), ""
 				state := func() {
 					if lost > base {
