@@ -53,6 +53,7 @@ func TestNothingIsLostDoubledOrOutOfOrder(t *testing.T) {
 			Rules: []Rule{
 				{Pattern: last, Retention: Retention{Messages: 1}},
 				{Pattern: keyed, Retention: Retention{ByKey: true}},
+				{Pattern: pattern(t, "b/x"), Slow: Slow{Disconnect: true, Lag: rapid.SampledFrom([]int{0, 3}).Draw(rt, "lag")}},
 			},
 			// A small budget drops messages and lets topics go.
 			HistoryBytes: int64(rapid.SampledFrom([]int{4 << 10, 1 << 20}).Draw(rt, "budget")),
