@@ -96,7 +96,7 @@ func (s *shard) settle(f *Follower, p *position) (abreast bool) {
 	a := s.audiences.get(sub.pattern, s.walked.Load())
 	a.addLone(f, sub.freshness())
 	sub.pattern = a.pattern
-	return sub.starts == nil && p.seq >= a.since && p.seq >= a.until
+	return sub.starts == nil && !sub.all && p.seq >= a.since && p.seq >= a.until
 }
 
 // hold puts the follower into the wheel.

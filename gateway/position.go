@@ -28,6 +28,9 @@ type sub struct {
 	fresh bool
 	// starts holds the topics that begin elsewhere; nil once the follower has caught up.
 	starts map[string]uint64
+	// all says that every topic begins with what is retained of it, where that are too many to be listed in starts. Until the follower
+	// has caught up, known is the head of the log when the follow began.
+	all bool
 
 	announce bool      // NoticeLive is due once the sub has caught up; owned by the shard
 	slot     int       // index in audience; owned by the shard
@@ -39,6 +42,9 @@ func (s *sub) base(topic string) uint64 {
 	if from, ok := s.starts[topic]; ok {
 		return from
 	}
+	if s.all {
+		return 0
+	}
 	return s.known
 }
 
@@ -49,6 +55,9 @@ func (p *position) doubts(m *Message) bool {
 		return false
 	}
 	for _, s := range p.subs {
+		if s.all && m.Seq <= s.known {
+			continue
+		}
 		if s.pattern.Match(m.Topic) && (!s.fresh || s.base(m.Topic) < m.Prev) {
 			return true
 		}
@@ -93,8 +102,8 @@ func (p *position) caughtUp(seq uint64) {
 	p.advance(seq)
 	p.surveyed = 0
 	for _, s := range p.subs {
-		s.fresh = s.fresh && s.starts == nil
-		s.starts = nil
+		s.fresh = s.fresh && s.starts == nil && !s.all
+		s.starts, s.all = nil, false
 	}
 }
 

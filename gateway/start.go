@@ -40,6 +40,7 @@ func (h *history) start(follows []Follow) *Start {
 		subs = make([]sub, len(follows))
 		out.position.subs = make([]*sub, 0, len(follows))
 	}
+	resumes := slices.ContainsFunc(follows, func(f Follow) bool { return f.Since.Kind == SinceCursor })
 	for i, f := range follows {
 		s := &subs[i]
 		s.pattern, s.known, s.fresh = f.Pattern, head, f.Since.Kind != SinceCursor
@@ -49,6 +50,11 @@ func (h *history) start(follows []Follow) *Start {
 		case SinceCursor:
 			s.known, first = h.resume(f, out)
 		default:
+			if s.all = f.Since.Kind == SinceAll && !resumes && h.many(f.Pattern); s.all {
+				// It reads along the tail, and what was lost before is none of its business.
+				first, out.position.surveyed = 0, h.losses.count
+				break
+			}
 			first = h.startEach(s, f.Since)
 		}
 		out.position.seq = min(out.position.seq, first)
@@ -101,6 +107,12 @@ func (h *history) startEach(s *sub, since Since) (first uint64) {
 		return true
 	})
 	return first
+}
+
+// many reports whether a pattern leads to more topics than may be looked at in every slice.
+func (h *history) many(p Pattern) bool {
+	looked, most := 0, min(h.lookSlice, h.fewTopics*64)
+	return !p.Exact() && !h.visit(p, func(*topicLog) bool { looked++; return looked <= most })
 }
 
 // begin returns the index in the ring of the first message that since asks for.
