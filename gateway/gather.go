@@ -1,6 +1,10 @@
 package gateway
 
-import "tidings/gateway/journal"
+import (
+	"slices"
+
+	"tidings/gateway/journal"
+)
 
 // outcome is what holds for a follower once everything that was gathered for it is written.
 type outcome struct {
@@ -196,6 +200,28 @@ func (p *position) wants(m *Message) bool {
 		}
 	}
 	return false
+}
+
+// begun makes hold what of the outcome was said already, although not all was written. A client that hears that a topic is live takes it
+// that the topic shares the follower's position from then on: so it has to.
+func (o *outcome) begun(s *shard, f *Follower) {
+	x := f.more
+	if o.caught == nil || o.caught == &x.main || !f.terms.Live || !slices.ContainsFunc(o.caught.subs, func(s *sub) bool { return !s.announce }) {
+		return
+	}
+	var left []Notice
+	for _, sub := range o.caught.subs {
+		if sub.announce {
+			sub.announce = false
+			left = append(left, Notice{Kind: NoticeLive, Topic: sub.pattern.text, Cursor: s.gateway.history.cursor(o.seq)})
+		}
+	}
+	o.caught.caughtUp(o.seq)
+	x.joins[0] = nil
+	x.joins = x.joins[1:]
+	s.joined(f, o.caught)
+	f.set(behind)
+	s.tell(f, left)
 }
 
 // apply makes the outcome hold.

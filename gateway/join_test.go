@@ -56,3 +56,40 @@ func TestWhatJoinsAFollowerAheadOfTheWalkLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+// From its live on a topic shares the follower's position, however little of that fits: nothing of it comes behind a later message.
+func TestWhatIsLiveSharesThePosition(t *testing.T) {
+	for room := 1; room < 260; room += 3 {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGateway(t, Options{Shards: 1})
+			p := newLinePeer()
+			p.setRoom(room)
+			f := follow(t, g, p, "now", "own")
+			synctest.Wait()
+			if _, err := f.Add(follows(t, g, "now", "**"), func(Cursor) []byte { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			for _, topic := range []string{"a", "a", "own"} {
+				publish(t, g, topic, "x")
+			}
+			synctest.Wait()
+			p.setRoom(-1)
+			f.Ready()
+			synctest.Wait()
+			live, last := false, uint64(0)
+			for _, l := range p.lines(t) {
+				live = live || l.Kind == "live" && l.Topic == "**"
+				if l.Kind == "message" {
+					if live && l.Seq < last {
+						t.Errorf("room for %d: %s", room, text(p.lines(t)))
+					}
+					last = l.Seq
+				}
+			}
+			if !live || last == 0 {
+				t.Errorf("room for %d: %s", room, text(p.lines(t)))
+			}
+		})
+	}
+}

@@ -167,6 +167,7 @@ func (s *shard) serveOne(f *Follower) {
 	case f.is(ended):
 	case !whole:
 		s.block(f, p)
+		then.begun(s, f)
 	case gap != nil:
 		s.endAt(f, gap.reason, gap.after, true)
 	default:
