@@ -17,6 +17,7 @@ type Gateway struct {
 	past     idempotency
 	progress progress
 	counts   counts
+	batching sync.Mutex // held while a part of a batch is admitted and appended
 
 	nextShard atomic.Uint64
 	stop      chan struct{} // closed by Close
