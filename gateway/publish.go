@@ -75,8 +75,8 @@ func (g *Gateway) publishOnce(ctx context.Context, d Draft) (Receipt, error) {
 }
 
 // check refuses what must not come into the log, and fills in the type.
-func (g *Gateway) check(d *Draft) (err error) {
-	if err = CheckTopic(d.Topic); err != nil {
+func (g *Gateway) check(d *Draft) error {
+	if err := CheckTopic(d.Topic); err != nil {
 		return err
 	}
 	switch {
@@ -93,7 +93,10 @@ func (g *Gateway) check(d *Draft) (err error) {
 	case !g.options.Journal.Durability().Covers(d.Durability):
 		return fmt.Errorf("%w: %s", ErrDurability, d.Durability)
 	}
-	d.Type, err = mediaTypeOf(d.Type, d.Data)
+	mediaType, err := mediaTypeOf(d.Type, d.Data)
+	if err == nil {
+		d.Type = mediaType // a draft that is refused stays as it was: it may be looked at again
+	}
 	return err
 }
 

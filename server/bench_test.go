@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
 )
 
 // benchServer returns a server in memory that logs as the program does by default.
@@ -193,4 +192,3 @@ func readAnswer(in *bufio.Reader) error {
 		}
 	}
 }
-

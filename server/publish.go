@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,31 +39,8 @@ func (s *Server) publish(c *call) error {
 	if receipt.Duplicate {
 		status = http.StatusOK
 	}
-	return answerReceipt(c, status, receipt)
-}
-
-// receiptBody is a receipt as the wire says it.
-type receiptBody struct {
-	Topic      string             `json:"topic"`
-	Cursor     string             `json:"cursor"`
-	Seq        uint64             `json:"seq"`
-	Prev       uint64             `json:"prev"`
-	Durability journal.Durability `json:"durability"`
-	Followers  int                `json:"followers"`
-	Duplicate  bool               `json:"duplicate"`
-	Status     int                `json:"status,omitempty"` // in a batch
-}
-
-func bodyOf(r gateway.Receipt) receiptBody {
-	return receiptBody{
-		Topic: r.Topic, Cursor: r.Cursor.String(), Seq: r.Cursor.Seq, Prev: r.Prev,
-		Durability: r.Durability, Followers: r.Followers, Duplicate: r.Duplicate,
-	}
-}
-
-func answerReceipt(c *call, status int, r gateway.Receipt) error {
-	c.w.Header().Set("Tidings-Cursor", r.Cursor.String())
-	return answerJSON(c, status, bodyOf(r))
+	answerReceipt(c, status, &receipt)
+	return nil
 }
 
 // answerJSON answers with a value that always marshals.
@@ -97,10 +73,10 @@ func draftOf(r *http.Request) (gateway.Draft, error) {
 		Key:   field(r, q, "Tidings-Key", "key"),
 	}
 	// curl -d sends the form type by itself; whoever does so means text.
-	if base, _, _ := mime.ParseMediaType(d.Type); base == "application/x-www-form-urlencoded" {
+	if base, _ := gateway.BaseType(d.Type); base == "application/x-www-form-urlencoded" {
 		d.Type = ""
 	}
-	if d.TTL, err = parseTTL(field(r, q, "Tidings-TTL", "ttl")); err != nil {
+	if d.TTL, err = parseTTL(field(r, q, "Tidings-Ttl", "ttl")); err != nil {
 		return gateway.Draft{}, err
 	}
 	if d.IdempotencyKey, err = checkIdempotencyKey(field(r, q, "Idempotency-Key", "idempotency_key")); err != nil {
@@ -125,11 +101,15 @@ func draftOf(r *http.Request) (gateway.Draft, error) {
 	return d, nil
 }
 
+// field returns a parameter or else a header, whose name is in net/http's spelling.
 func field(r *http.Request, q url.Values, header, parameter string) string {
 	if q.Has(parameter) {
-		return q.Get(parameter)
+		return strings.Clone(q.Get(parameter)) // it is a piece of the request line, which a message must not keep
 	}
-	return r.Header.Get(header)
+	if values := r.Header[header]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // maxTTL bounds a TTL so that an expiry fits its integer.

@@ -21,6 +21,8 @@ type call struct {
 	r     *http.Request
 	entry entry
 	grant grant
+
+	scratch []byte // room for an answer
 }
 
 // handler answers a call, or returns an error with nothing written.
@@ -51,7 +53,7 @@ func (s *Server) router() *echo.Echo {
 		}
 	}
 	const get, head = http.MethodGet, http.MethodHead
-	on(toPublish, "/topics/*", s.publish, http.MethodPost)
+	on(toPublish, topicRoute, s.publish, http.MethodPost)
 	on(toPublish, "/topics/*", s.delete, http.MethodDelete)
 	on(toLook, "/topics/*", s.describe, head)
 	on(toFollow, "/topics/*", s.followGet, get)
@@ -100,24 +102,31 @@ func fromEcho(err error, allow string) *problem {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isPost(r) {
+		s.post(w, r)
+		return
+	}
 	rec := &recorder{ResponseWriter: w, route: "other"}
-	defer func() {
-		if cause := recover(); cause != nil {
-			if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http compares it
-				panic(cause)
-			}
-			s.options.Logger.Error("panic", "route", rec.route, "cause", cause, "stack", string(debug.Stack()))
-			if rec.status == 0 {
-				s.fail(rec, r, internalError.of(""))
-			}
-		}
-		s.counters.request(rec.route, rec.status)
-		s.logRequest(r.Method, r.URL.Path, rec.status)
-	}()
-	s.guardBody(w, r)
+	defer s.settle(rec, r)
+	s.guardBody(rec, r)
 	if !s.cors(rec, r) {
 		s.echo.ServeHTTP(rec, r)
 	}
+}
+
+// settle is deferred to the end of a request: it answers where the handler has failed, counts and logs.
+func (s *Server) settle(rec *recorder, r *http.Request) {
+	if cause := recover(); cause != nil {
+		if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http compares it
+			panic(cause)
+		}
+		s.options.Logger.Error("panic", "route", rec.route, "cause", cause, "stack", string(debug.Stack()))
+		if rec.status == 0 {
+			s.fail(rec, r, internalError.of(""))
+		}
+	}
+	s.counters.request(rec.route, rec.status)
+	s.logRequest(r.Method, r.URL.Path, rec.status)
 }
 
 func (s *Server) logRequest(method, path string, status int) {
