@@ -67,15 +67,15 @@ func draftOf(r *http.Request) (gateway.Draft, error) {
 	if err != nil {
 		return gateway.Draft{}, err
 	}
-	d := gateway.Draft{
-		Type:  field(r, q, "Content-Type", "type"),
-		Event: field(r, q, "Tidings-Event", "event"),
-		Key:   field(r, q, "Tidings-Key", "key"),
-	}
+	d := gateway.Draft{Type: field(r, q, "Content-Type", "type")}
 	// curl -d sends the form type by itself; whoever does so means text.
 	if base, _ := gateway.BaseType(d.Type); base == "application/x-www-form-urlencoded" {
 		d.Type = ""
 	}
+	if isMeagre(r) {
+		return d, nil
+	}
+	d.Event, d.Key = field(r, q, "Tidings-Event", "event"), field(r, q, "Tidings-Key", "key")
 	if d.TTL, err = parseTTL(field(r, q, "Tidings-Ttl", "ttl")); err != nil {
 		return gateway.Draft{}, err
 	}
@@ -102,14 +102,25 @@ func draftOf(r *http.Request) (gateway.Draft, error) {
 }
 
 // field returns a parameter or else a header, whose name is in net/http's spelling.
-func field(r *http.Request, q url.Values, header, parameter string) string {
+func field(r *http.Request, q url.Values, name, parameter string) string {
 	if q.Has(parameter) {
 		return strings.Clone(q.Get(parameter)) // it is a piece of the request line, which a message must not keep
 	}
-	if values := r.Header[header]; len(values) > 0 {
-		return values[0]
+	return header(r, name)
+}
+
+// isMeagre reports whether a request has none of the fields that say more of a message than its type.
+func isMeagre(r *http.Request) bool {
+	if r.URL.RawQuery != "" {
+		return false
 	}
-	return ""
+	for name := range r.Header {
+		switch name {
+		case "Tidings-Event", "Tidings-Key", "Tidings-Ttl", "Tidings-Durability", "Idempotency-Key", "If-Match", "If-None-Match":
+			return false
+		}
+	}
+	return true
 }
 
 // maxTTL bounds a TTL so that an expiry fits its integer.

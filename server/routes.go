@@ -156,9 +156,17 @@ func (s *Server) refused(r *http.Request, p *problem) {
 
 func entryOf(r *http.Request, want right) entry {
 	return entry{
-		right: want, kind: transport.Poll, host: r.Host, origin: r.Header.Get("Origin"), site: r.Header.Get("Sec-Fetch-Site"),
-		token: bearer(r.Header.Get("Authorization")), loopback: loopback(r),
+		right: want, kind: transport.Poll, host: r.Host, origin: header(r, "Origin"), site: header(r, "Sec-Fetch-Site"),
+		token: bearer(header(r, "Authorization")), loopback: loopback(r),
 	}
+}
+
+// header returns a field whose name is in net/http's spelling, which need not be brought about for each request.
+func header(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // loopback reports whether the address that a request came to can be reached from this machine only. Where another
