@@ -40,12 +40,18 @@ func (p *progress) next() <-chan struct{} {
 // no message leaves the history before every follower that keeps up was marked for it. Sockets that are full never
 // hold a publisher back.
 func (g *Gateway) awaitWalk(ctx context.Context, topic string, size int) error {
+	if g.walked(g.history.head.Load()) {
+		return nil // and there is nothing to look up
+	}
 	need := g.history.mustBeWalked(topic, int64(size))
 	if g.walked(need) {
 		return nil
 	}
 	g.progress.waiting.Add(1)
 	defer g.progress.waiting.Add(-1)
+	for _, s := range g.shards {
+		s.shake()
+	}
 	over := time.NewTimer(g.options.AppendWait)
 	defer over.Stop()
 	for {

@@ -26,9 +26,10 @@ type shard struct {
 	inbox   []command // guarded by inboxMu
 	closed  bool      // guarded by inboxMu
 
-	asleep atomic.Bool   // it waits on wake, or is about to
-	wake   chan struct{} // holds one
-	walked atomic.Uint64 // seq of the last message walked
+	asleep  atomic.Bool   // it waits on wake, or is about to
+	napping atomic.Bool   // it waits for what does not come along the log, see nap
+	wake    chan struct{} // holds one
+	walked  atomic.Uint64 // seq of the last message walked
 
 	// What follows is owned by the goroutine.
 	commands  []command // the last inbox
@@ -38,6 +39,7 @@ type shard struct {
 	small     deque[*Follower] // run queues: by the size of the fan-out that made them ready
 	large     deque[*Follower]
 	fanOut    int // of the message that is being walked
+	unwanted  int // messages walked in a row while there was no follower
 	wheel     wheel
 	out       outlet
 	reading   reading
@@ -89,7 +91,7 @@ func (s *shard) post(c command) bool {
 		return false
 	}
 	s.inbox = append(s.inbox, c)
-	s.rouse()
+	s.shake()
 	return true
 }
 
@@ -110,6 +112,10 @@ func (s *shard) run() {
 			return
 		}
 		if busy {
+			continue
+		}
+		if s.idles() {
+			s.nap(alarm)
 			continue
 		}
 		s.asleep.Store(true)
@@ -168,6 +174,7 @@ func (s *shard) walk() (more bool) {
 			break
 		}
 		l = next
+		s.unwanted++
 		topic := l.place.message.Topic
 		exact := s.audiences.exact[topic]
 		s.fanOut = 0

@@ -26,7 +26,8 @@ var postings = sync.Pool{New: func() any { return new(posting) }}
 // mostScratch is how much room for answers is kept.
 const mostScratch = 4 << 10
 
-// post does what ServeHTTP does by way of the router, with nothing but what a publish needs.
+// post does what ServeHTTP does by way of the router, with nothing but what a publish needs. No Vary: what answers a POST is not reused
+// (RFC 9110 section 9.3.3).
 func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 	p := postings.Get().(*posting)
 	p.recorder = recorder{ResponseWriter: w, route: topicRoute}
@@ -42,11 +43,6 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answerPost(c *call) {
 	defer s.settle(c.w, c.r)
 	s.guardBody(c.w, c.r)
-	if h := c.w.Header(); len(h["Vary"]) == 0 {
-		h["Vary"] = originField
-	} else {
-		h.Add("Vary", "Origin")
-	}
 	var p *problem
 	if c.grant, p = s.admit(&c.entry); p == nil {
 		if err := s.publish(c); err != nil {

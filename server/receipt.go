@@ -46,9 +46,7 @@ func appendText(dst []byte, text string) []byte {
 
 // The values of fields that many answers share. net/http copies the slices, and whoever appends to one gets another.
 var (
-	originField  = []string{"Origin"}
 	jsonField    = []string{"application/json"}
-	noStoreField = []string{"no-store"}
 	noSniffField = []string{"nosniff"}
 )
 
