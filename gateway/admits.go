@@ -27,20 +27,21 @@ func (g *Gateway) admits(all []journal.Record) int {
 	gone, freed := 0, int64(0)
 	for i := range all {
 		r := &all[i]
-		// The budget of all topics: what it costs must be walked to the middle of what is left then.
-		left -= int64(len(r.Data)) + messageOverhead
-		for left+freed < 0 && gone < h.tail.slots.len() {
+		// The budget of all topics: what makes room must have been walked, to the middle of what is left then.
+		need := left - int64(len(r.Data)) - messageOverhead
+		for need+freed < 0 && gone < h.tail.slots.len() {
 			if m := h.tail.slots.at(gone).message; m != nil {
 				freed += m.size()
 			}
 			gone++
 		}
-		if left < 0 && h.tail.slots.len() > 0 {
+		if need < 0 && h.tail.slots.len() > 0 {
 			middle := gone + (h.tail.slots.len()-gone-1)/2
 			if middle >= h.tail.slots.len() || h.tail.slots.at(middle).seq > walked {
 				return i
 			}
 		}
+		left -= costOf(r)
 		at := 0
 		for at < topics && rooms[at].topic != r.Topic {
 			at++
@@ -48,12 +49,20 @@ func (g *Gateway) admits(all []journal.Record) int {
 		if at == topics {
 			rooms[at] = h.room(r.Topic)
 			topics++
+			if h.topics[r.Topic] == nil {
+				left -= topicOverhead
+			}
 		}
 		if !rooms[at].take(int64(len(r.Data)), walked) {
 			return i
 		}
 	}
 	return len(all)
+}
+
+// costOf is what the record's message will count in the history.
+func costOf(r *journal.Record) int64 {
+	return int64(len(r.Topic)+len(r.Type)+len(r.Event)+len(r.Key)+len(r.Data)) + messageOverhead
 }
 
 // room returns a topic as it is. h.mu is held.

@@ -106,6 +106,8 @@ func TestABatchIsOneAfterTheOther(t *testing.T) {
 	if got, want := read(t, together, "all", "**"), read(t, single, "all", "**"); got != want {
 		t.Errorf("what is kept:\n%s\nwant\n%s", got, want)
 	}
+	settle(t, single)
+	settle(t, together)
 	a, b := single.Stats(), together.Stats()
 	if a.Published != b.Published || a.PublishedBytes != b.PublishedBytes || a.Duplicates != b.Duplicates || !reflect.DeepEqual(a.Refused, b.Refused) ||
 		a.HistoryBytes != b.HistoryBytes {
@@ -113,8 +115,8 @@ func TestABatchIsOneAfterTheOther(t *testing.T) {
 	}
 }
 
-// TestABatchWaitsForTheWalk: what is published at once pushes nothing out of the history that a follower which keeps up was not marked for.
-func TestABatchWaitsForTheWalk(t *testing.T) {
+// TestABatchReachesFollowers: who keeps up gets all of it, however little is kept.
+func TestABatchReachesFollowers(t *testing.T) {
 	const many = 1000
 	for name, o := range map[string]Options{
 		"messages": {Default: Retention{Messages: 10}},
@@ -160,27 +162,41 @@ func TestABatchWaitsForTheWalk(t *testing.T) {
 
 // TestABatchBehindAStandstill: no more of it is stored than fits before what was not walked, and the rest is told so.
 func TestABatchBehindAStandstill(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, Options{Shards: 1, Default: Retention{Messages: 4}, AppendWait: time.Second})
-		release := stall(t, g)
-		defer release()
-		drafts := make([]Draft, 6)
-		for i := range drafts {
-			drafts[i] = draft("a", "x")
-		}
-		stored := 0
-		g.PublishAll(t.Context(), drafts, func(i int, _ Receipt, err error) {
-			switch {
-			case err == nil:
-				stored++
-			case !errors.Is(err, ErrBusy):
-				t.Errorf("%d: %v", i, err)
-			}
+	for name, c := range map[string]struct {
+		keep   Retention
+		budget int64
+		data   string
+		fits   int
+	}{
+		"messages":              {Retention{Messages: 4}, 0, "x", 4},
+		"bytes":                 {Retention{Bytes: 4}, 0, "x", 4},
+		"one that does not fit": {Retention{Bytes: 4}, 0, "xxx", 1},
+		"budget":                {Retention{}, 2800, strings.Repeat("x", 30), 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGateway(t, Options{Shards: 1, Default: c.keep, HistoryBytes: c.budget, AppendWait: time.Second})
+				release := stall(t, g)
+				defer release()
+				drafts := make([]Draft, c.fits+2)
+				for i := range drafts {
+					drafts[i] = draft("a", c.data)
+				}
+				stored := 0
+				g.PublishAll(t.Context(), drafts, func(i int, _ Receipt, err error) {
+					switch {
+					case err == nil:
+						stored++
+					case !errors.Is(err, ErrBusy):
+						t.Errorf("%d: %v", i, err)
+					}
+				})
+				if stored != c.fits {
+					t.Errorf("%d are stored, want %d", stored, c.fits)
+				}
+			})
 		})
-		if stored != 4 {
-			t.Errorf("%d are stored", stored)
-		}
-	})
+	}
 }
 
 func TestABatchAfterTheEnd(t *testing.T) {

@@ -30,7 +30,6 @@ func (s *shard) hear(seq uint64) {
 
 // nap waits. Until it is over nothing but shake wakes the shard, and hear if there is much.
 func (s *shard) nap(alarm *time.Timer) {
-	before := s.last
 	s.napping.Store(true)
 	if s.called() {
 		// Work came in before it could be known that nobody would shake. Whoever took the flag has rung.
@@ -46,9 +45,9 @@ func (s *shard) nap(alarm *time.Timer) {
 		if !s.napping.CompareAndSwap(true, false) {
 			<-s.wake
 		}
-	}
-	if before.next.Load() == nil {
-		s.unwanted = 0 // nobody publishes any more: the next message may as well wake it
+		if s.last.next.Load() == nil {
+			s.unwanted = 0 // nobody publishes any more: the next message may as well wake it
+		}
 	}
 }
 
