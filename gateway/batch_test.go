@@ -296,6 +296,9 @@ func TestNapsEndWhenTheyMust(t *testing.T) {
 		for range 10 { // more than fit before the walk
 			publish(t, g, "a", "x")
 		}
+		if synctest.Wait(); !s.napping.Load() {
+			t.Error("a publisher that waited ended the naps for good")
+		}
 		p := newLinePeer()
 		follow(t, g, p, "now", "a")
 		publish(t, g, "a", "heard")

@@ -64,17 +64,29 @@ func (s *Server) batchArray(c *call, in *intake) error {
 	if err != nil {
 		return err
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(body, &items); err != nil {
-		return badBatch.of("this is no JSON array: " + jsonMistake(err))
-	}
-	if items == nil {
+	rest := bytes.TrimLeft(body, " \t\r\n")
+	if !json.Valid(body) || rest[0] != '[' {
+		var items []json.RawMessage
+		if err := json.Unmarshal(body, &items); err != nil {
+			return badBatch.of("this is no JSON array: " + jsonMistake(err))
+		}
 		return badBatch.of("this is no JSON array but null")
 	}
-	for _, raw := range items {
-		in.add(raw)
+	// Its elements are where the commas are.
+	for {
+		rest = bytes.TrimLeft(rest[1:], " \t\r\n")
+		if rest[0] == ']' {
+			return nil
+		}
+		end := endOfValue(rest)
+		if rest[0] == '"' {
+			end = endOfText(rest)
+		}
+		in.add(rest[:end])
+		if rest = bytes.TrimLeft(rest[end:], " \t\r\n"); rest[0] == ']' {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (s *Server) batchLines(c *call, in *intake) error {
