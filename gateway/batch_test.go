@@ -99,7 +99,7 @@ func TestABatchIsOneAfterTheOther(t *testing.T) {
 		t.Fatalf("%d outcomes, want %d", len(got), len(want))
 	}
 	for i := range want {
-		if got[i] != want[i] { //nolint:errorlint // the innermost causes are compared, which are values of their own
+		if got[i] != want[i] {
 			t.Errorf("%d: %+v became\n%+v\nwant\n%+v", i, drafts[i], got[i], want[i])
 		}
 	}

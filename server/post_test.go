@@ -122,11 +122,12 @@ func TestAPostAllocatesLittle(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/topics/a", http.NoBody).WithContext(asLoopback(t))
 	r.Host, r.Body, r.ContentLength = "localhost", came, 5
 	w := &inProcess{header: http.Header{}}
+	const most = 6 + 2 // under the race detector pools forget now and then
 	if n := testing.AllocsPerRun(2000, func() {
 		came.rest = body
 		clear(w.header)
 		s.ServeHTTP(w, r)
-	}); n > 6 || w.status != http.StatusCreated {
+	}); n > most || w.status != http.StatusCreated {
 		t.Errorf("a publish allocates %v times, and answers %d", n, w.status)
 	}
 }
