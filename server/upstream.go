@@ -43,7 +43,7 @@ func (u *upstream) Publish(item []byte) []byte {
 	if p != nil {
 		return u.refuse(p)
 	}
-	body := appendReceipt(nil, &receipt, 0)
+	body := appendReceipt(make([]byte, 0, 192), &receipt, 0)
 	return body[1 : len(body)-1]
 }
 
