@@ -70,8 +70,14 @@ func (e *encoding) lends(b []byte) bool {
 	return false
 }
 
+// left stands in the list of every message that left the history before anybody had encoded it.
+var left = &encoding{late: true, gone: true}
+
 // leave takes the message's encodings out of the count of the history: from now on only pinned ones count.
 func (m *Message) leave() {
+	if m.encodings.CompareAndSwap(nil, left) {
+		return
+	}
 	mark := &encoding{late: true, gone: true}
 	for {
 		mark.older = m.encodings.Load()

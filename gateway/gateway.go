@@ -17,6 +17,7 @@ type Gateway struct {
 	past     idempotency
 	progress progress
 	counts   counts
+	batching sync.Mutex // held while a part of a batch is admitted and appended
 
 	nextShard atomic.Uint64
 	stop      chan struct{} // closed by Close
@@ -40,8 +41,9 @@ func New(o Options) (*Gateway, error) {
 		g.shards = append(g.shards, newShard(g))
 	}
 	g.history.rouse = func() {
+		head := g.history.head.Load()
 		for _, s := range g.shards {
-			s.rouse()
+			s.hear(head)
 		}
 	}
 	if err := o.Journal.Tail(g.history); err != nil {
@@ -132,7 +134,7 @@ func (g *Gateway) Close() error {
 			s.inboxMu.Lock()
 			s.closed = true
 			s.inboxMu.Unlock()
-			s.rouse()
+			s.shake()
 		}
 		g.running.Wait()
 	})

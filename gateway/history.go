@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,7 +83,7 @@ const conflated GapReason = ""
 func newHistory(o Options, epoch string) *history {
 	h := &history{
 		log: &logState{epoch: epoch, born: time.Now()}, rules: o.Rules, rest: o.Default, limit: o.HistoryBytes,
-		topics: make(map[string]*topicLog), floorWhy: GapExpired,
+		topics: make(map[string]*topicLog), floorWhy: GapExpired, losses: lossIndex{slots: deque[loss]{steady: true}},
 		lookSlice: lookSlice, fewTopics: fewTopics,
 	}
 	h.losses.count = 1
@@ -91,7 +92,7 @@ func newHistory(o Options, epoch string) *history {
 	return h
 }
 
-var _ journal.Sink = (*history)(nil)
+var _ journal.BatchSink = (*history)(nil)
 
 // State implements [journal.Sink].
 func (h *history) State(topic string) (last uint64, retained int) {
@@ -108,17 +109,59 @@ func (h *history) State(topic string) (last uint64, retained int) {
 func (h *history) Apply(r *journal.Record) {
 	m := newMessage(r, h.log)
 	m.arrived = h.log.since()
+	here := &link{place: &place{message: m}}
 
 	h.mu.Lock()
+	before := h.newest
+	h.apply(r, here)
+	h.mu.Unlock()
+
+	// Only now can a shard see it: whoever is behind finds it in the history by then.
+	before.next.Store(here)
+	h.rouse()
+}
+
+// ApplyAll implements [journal.BatchSink]: as Apply for one after the other, with the lock taken and the shards roused once.
+func (h *history) ApplyAll(all []journal.Record) {
+	if len(all) == 0 {
+		return
+	}
+	arrived := h.log.since()
+	links := make([]*link, 0, mostAtOnce)
+	for i := range all {
+		m := newMessage(&all[i], h.log)
+		m.arrived = arrived
+		links = append(links, &link{place: &place{message: m}})
+		if i > 0 {
+			links[i-1].next.Store(links[i]) // nobody sees it before the first is linked
+		}
+	}
+
+	h.mu.Lock()
+	before := h.newest
+	for i := range all {
+		h.apply(&all[i], links[i])
+	}
+	h.mu.Unlock()
+
+	before.next.Store(links[0])
+	h.rouse()
+}
+
+// apply puts the record's message, which is in here, at the end of the history. h.mu is held.
+func (h *history) apply(r *journal.Record, here *link) {
+	m := here.place.message
 	t, fresh := h.topic(m.Topic)
+	m.Topic = t.name // one copy for all messages of a topic, and none of the request it came in
 	m.Prev, m.Latest, m.byKey = t.last, t.conflates(), t.keyed != nil
 	m.reborn = fresh && m.Prev > 0 && !m.Deleted
 	r.Prev = m.Prev
-	here := &link{place: &place{message: m}}
 	if t.newest != nil {
 		t.newest.after.Store(here.place)
 	}
-	h.tail.unstub(t)
+	if t.ring.len() == 0 || (*t.ring.at(t.ring.len() - 1)).Seq != t.last { // else there is none, and nothing to search for
+		h.tail.unstub(t)
+	}
 	t.last, t.time, t.newest = m.Seq, m.Time, here.place
 	if m.Deleted {
 		for t.ring.len() > 0 {
@@ -148,21 +191,16 @@ func (h *history) Apply(r *journal.Record) {
 		}
 	}
 	h.schedule(t)
-	before := h.newest
 	h.newest = here
 	h.head.Store(m.Seq)
 	h.shrink()
-	h.mu.Unlock()
-
-	// Only now can a shard see it: whoever is behind finds it in the history by then.
-	before.next.Store(here)
-	h.rouse()
 }
 
 // topic returns the topic's state, made new if there is none. h.mu is held.
 func (h *history) topic(name string) (t *topicLog, fresh bool) {
 	t = h.topics[name]
 	if t == nil {
+		name = strings.Clone(name) // what was published is a piece of a request, which must not be kept for a name
 		t = &topicLog{name: name, last: h.floor}
 		t.keep, t.slow = h.rule(name)
 		if t.keep.ByKey && t.keep.Messages > 1 {

@@ -6,7 +6,7 @@ package gateway
 // A slot is dead when its topic has lost something again or was let go. Dead slots are passed over, and removed when they are most
 // of the index.
 type lossIndex struct {
-	slots deque[loss]
+	slots deque[loss] // steady: it is trimmed as often as it fills
 	count uint64 // of losses ever, plus 1: a position that has seen none is told from one that never looked
 }
 

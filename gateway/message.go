@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"mime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -75,7 +74,7 @@ func newMessage(r *journal.Record, log *logState) *Message {
 
 // classify tells how an envelope shows data. JSON was proved valid when it was published.
 func classify(mediaType string, data []byte) Body {
-	base, _, err := mime.ParseMediaType(mediaType)
+	base, err := BaseType(mediaType)
 	switch {
 	case err != nil:
 		return BodyBytes
@@ -97,7 +96,7 @@ func mediaTypeOf(mediaType string, data []byte) (string, error) {
 		}
 		return "application/octet-stream", nil
 	}
-	base, _, err := mime.ParseMediaType(mediaType)
+	base, err := BaseType(mediaType)
 	// ParseMediaType takes a bare word, and line breaks between parameters: no header may have those.
 	if err != nil || !strings.Contains(base, "/") || !isLabel(mediaType) {
 		return "", ErrType

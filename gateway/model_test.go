@@ -28,7 +28,7 @@ type modelOp struct {
 }
 
 var modelOps = []string{
-	"publish", "publish", "publish", "publish", "burst", "delete", "sleep", "ttl",
+	"publish", "publish", "publish", "publish", "burst", "batch", "delete", "sleep", "ttl",
 	"connect", "connect", "poll", "poll", "drop", "stall", "flow", "add", "remove",
 }
 
@@ -113,6 +113,8 @@ func (m *model) do(op modelOp) {
 		for range op.amount / 4 {
 			m.publish(topic, 0)
 		}
+	case "batch":
+		m.publishAll(op.amount, op.name)
 	case "delete":
 		if _, err := m.g.Delete(m.t.Context(), topic); err != nil {
 			m.t.Error(err)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,12 +40,18 @@ func (p *progress) next() <-chan struct{} {
 // no message leaves the history before every follower that keeps up was marked for it. Sockets that are full never
 // hold a publisher back.
 func (g *Gateway) awaitWalk(ctx context.Context, topic string, size int) error {
+	if g.walked(g.history.head.Load()) {
+		return nil // and there is nothing to look up
+	}
 	need := g.history.mustBeWalked(topic, int64(size))
 	if g.walked(need) {
 		return nil
 	}
 	g.progress.waiting.Add(1)
 	defer g.progress.waiting.Add(-1)
+	for _, s := range g.shards {
+		s.shake()
+	}
 	over := time.NewTimer(g.options.AppendWait)
 	defer over.Stop()
 	for {
@@ -65,13 +72,15 @@ func (g *Gateway) awaitWalk(ctx context.Context, topic string, size int) error {
 }
 
 // walked reports whether all shards have walked up to seq.
-func (g *Gateway) walked(seq uint64) bool {
+func (g *Gateway) walked(seq uint64) bool { return g.slowest() >= seq }
+
+// slowest returns up to where all shards have walked.
+func (g *Gateway) slowest() uint64 {
+	walked := uint64(math.MaxUint64)
 	for _, s := range g.shards {
-		if s.walked.Load() < seq {
-			return false
-		}
+		walked = min(walked, s.walked.Load())
 	}
-	return true
+	return walked
 }
 
 // mustBeWalked returns the seq up to which all shards must have walked before another message of the topic with

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -63,12 +64,19 @@ func (g *Gateway) publish(ctx context.Context, d *Draft) (Receipt, error) {
 	if d.IdempotencyKey == "" {
 		return g.append(ctx, d, journal.Message)
 	}
-	return g.past.do(ctx, d, func() (Receipt, error) { return g.append(ctx, d, journal.Message) })
+	return g.publishOnce(ctx, *d)
+}
+
+// publishOnce takes the draft by value: what the function below holds goes to the heap, and nothing of it should for a publish
+// without a key.
+func (g *Gateway) publishOnce(ctx context.Context, d Draft) (Receipt, error) {
+	d.Topic = strings.Clone(d.Topic) // the receipt is remembered for minutes, what the name was cut from must not be
+	return g.past.do(ctx, &d, func() (Receipt, error) { return g.append(ctx, &d, journal.Message) })
 }
 
 // check refuses what must not come into the log, and fills in the type.
-func (g *Gateway) check(d *Draft) (err error) {
-	if err = CheckTopic(d.Topic); err != nil {
+func (g *Gateway) check(d *Draft) error {
+	if err := CheckTopic(d.Topic); err != nil {
 		return err
 	}
 	switch {
@@ -85,7 +93,10 @@ func (g *Gateway) check(d *Draft) (err error) {
 	case !g.options.Journal.Durability().Covers(d.Durability):
 		return fmt.Errorf("%w: %s", ErrDurability, d.Durability)
 	}
-	d.Type, err = mediaTypeOf(d.Type, d.Data)
+	mediaType, err := mediaTypeOf(d.Type, d.Data)
+	if err == nil {
+		d.Type = mediaType // a draft that is refused stays as it was: it may be looked at again
+	}
 	return err
 }
 
@@ -93,6 +104,13 @@ const maxLabelBytes = 255
 
 // isLabel reports whether s may be an event's name or a key.
 func isLabel(s string) bool {
+	plain := true
+	for i := range len(s) {
+		plain = plain && ' ' <= s[i] && s[i] <= '~'
+	}
+	if plain {
+		return len(s) <= maxLabelBytes
+	}
 	return len(s) <= maxLabelBytes && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
@@ -108,7 +126,9 @@ func (g *Gateway) append(ctx context.Context, d *Draft, kind journal.Kind) (Rece
 	if err := g.awaitWalk(ctx, d.Topic, len(d.Data)); err != nil {
 		return Receipt{}, err
 	}
-	r := &journal.Record{Kind: kind, Topic: d.Topic, Type: d.Type, Event: d.Event, Key: d.Key, Data: d.Data, TTL: d.TTL}
+	r := records.Get().(*journal.Record)
+	defer letRecord(r)
+	*r = d.record(kind)
 	if err := g.options.Journal.Append(ctx, r, c); err != nil {
 		switch {
 		case errors.Is(err, journal.ErrCondition):
@@ -122,6 +142,18 @@ func (g *Gateway) append(ctx context.Context, d *Draft, kind journal.Kind) (Rece
 		Topic: d.Topic, Cursor: Cursor{Epoch: g.Epoch(), Seq: r.Seq}, Prev: r.Prev,
 		Durability: g.options.Journal.Durability(), Followers: g.interest.count(d.Topic),
 	}, nil
+}
+
+// records are the records of appends under way. Nobody keeps one past its append: see [journal.Journal].
+var records = sync.Pool{New: func() any { return new(journal.Record) }}
+
+func letRecord(r *journal.Record) {
+	*r = journal.Record{} // what is in the log must not be kept by what is not
+	records.Put(r)
+}
+
+func (d *Draft) record(kind journal.Kind) journal.Record {
+	return journal.Record{Kind: kind, Topic: d.Topic, Type: d.Type, Event: d.Event, Key: d.Key, Data: d.Data, TTL: d.TTL}
 }
 
 // Delete drops the history of a topic by appending a marker to it. Its errors are those of Publish.

@@ -29,9 +29,10 @@ type shard struct {
 	inbox   []command // guarded by inboxMu
 	closed  bool      // guarded by inboxMu
 
-	asleep atomic.Bool   // it waits on wake, or is about to
-	wake   chan struct{} // holds one
-	walked atomic.Uint64 // seq of the last message walked
+	asleep  atomic.Bool   // it waits on wake, or is about to
+	napping atomic.Bool   // it waits for what does not come along the log, see nap
+	wake    chan struct{} // holds one
+	walked  atomic.Uint64 // seq of the last message walked
 
 	// What follows is owned by the goroutine.
 	commands   []command // the last inbox
@@ -42,6 +43,7 @@ type shard struct {
 	large      runQueue
 	sweeps     []*sweep // that are not used now
 	fanOut     int      // of the message that is being walked
+	unwanted   int      // messages walked in a row while there was no follower
 	wheel      wheel
 	out        outlet
 	lone       position // of the lone follower that is being served
@@ -106,7 +108,7 @@ func (s *shard) post(c command) bool {
 		return false
 	}
 	s.inbox = append(s.inbox, c)
-	s.rouse()
+	s.shake()
 	return true
 }
 
@@ -127,6 +129,10 @@ func (s *shard) run() {
 			return
 		}
 		if busy {
+			continue
+		}
+		if s.idles() {
+			s.nap(alarm)
 			continue
 		}
 		s.asleep.Store(true)
@@ -198,6 +204,7 @@ func (s *shard) walk() (more bool) {
 			break
 		}
 		l = next
+		s.unwanted++
 		topic := l.place.message.Topic
 		exact := s.audiences.exact[topic]
 		s.fanOut = 0

@@ -1,15 +1,12 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"strconv"
 	"time"
 
 	"tidings/gateway"
@@ -30,97 +27,90 @@ func (s *Server) batch(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := &results{c: c, minimal: hasToken(c.r.Header.Values("Prefer"), "return=minimal")}
-	publish := func(raw []byte) {
-		itemKey := ""
-		if key != "" {
-			itemKey = key + "/" + strconv.Itoa(out.items())
-		}
-		out.add(s.publishItem(c.r.Context(), raw, c.grant.scope, itemKey))
+	in := intakes.Get().(*intake)
+	*in = intake{
+		server: s, ctx: c.r.Context(), scope: c.grant.scope, key: key, drafts: in.drafts, texts: in.texts, lines: in.lines,
+		out: results{c: c, minimal: hasToken(c.r.Header.Values("Prefer"), "return=minimal")},
 	}
-	base, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	base, _ := gateway.BaseType(c.r.Header.Get("Content-Type"))
 	switch base {
 	case "application/json":
-		err = s.batchArray(c, publish)
+		err = s.batchArray(c, in)
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		err = s.batchLines(c, out, publish)
+		err = s.batchLines(c, in)
 	default:
-		return unsupportedType.of("send application/x-ndjson or application/json, not " + quote(base))
+		err = unsupportedType.of("send application/x-ndjson or application/json, not " + quote(base))
+		in.letGo()
+		return err
 	}
+	in.publish()
+	out := &in.out
 	if err != nil && !out.begun {
 		c.w.Header().Set("Connection", "close") // what is left of the body must not be taken for the next request
 	}
-	if err != nil && out.items() == 0 {
-		return err
+	if err == nil || out.items() > 0 {
+		if err != nil {
+			out.add(nil, problemOf(err)) // what is stored is stored: the answer must still say so
+		}
+		out.finish()
+		err = nil
 	}
-	if err != nil {
-		out.add(gateway.Receipt{}, problemOf(err)) // what is stored is stored: the answer must still say so
-	}
-	out.finish()
-	return nil
+	in.letGo()
+	return err
 }
 
-func (s *Server) batchArray(c *call, publish func([]byte)) error {
+func (s *Server) batchArray(c *call, in *intake) error {
 	body, err := s.readBody(c, s.options.BatchBytes)
 	if err != nil {
 		return err
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(body, &items); err != nil {
-		return badBatch.of("this is no JSON array: " + jsonMistake(err))
-	}
-	if items == nil {
+	rest := bytes.TrimLeft(body, " \t\r\n")
+	if !json.Valid(body) || rest[0] != '[' {
+		var items []json.RawMessage
+		if err := json.Unmarshal(body, &items); err != nil {
+			return badBatch.of("this is no JSON array: " + jsonMistake(err))
+		}
 		return badBatch.of("this is no JSON array but null")
 	}
-	for _, raw := range items {
-		publish(raw)
+	// Its elements are where the commas are.
+	for {
+		rest = bytes.TrimLeft(rest[1:], " \t\r\n")
+		if rest[0] == ']' {
+			return nil
+		}
+		end := endOfValue(rest)
+		if rest[0] == '"' {
+			end = endOfText(rest)
+		}
+		in.add(rest[:end])
+		if rest = bytes.TrimLeft(rest[end:], " \t\r\n"); rest[0] == ']' {
+			return nil
+		}
 	}
-	return nil
 }
 
-func (s *Server) batchLines(c *call, out *results, publish func([]byte)) error {
+func (s *Server) batchLines(c *call, in *intake) error {
 	// Results may have to leave before all lines are here.
 	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 is so by nature and has no such switch
 	limit := s.itemBytes()
-	lines := bufio.NewReaderSize(s.paced(c, 0, true), 16<<10)
-	for more := true; more; {
-		line, err := readLine(lines, limit)
+	body := s.paced(c, 0, true)
+	in.lines.reset(&body, limit)
+	for {
+		if !in.lines.ready() {
+			in.publish() // what is here must not wait for what is not
+		}
+		line, err := in.lines.next()
+		if line = bytes.TrimSpace(line); len(line) > 0 && (err == nil || errors.Is(err, io.EOF)) {
+			in.add(line)
+		}
 		switch {
 		case errors.Is(err, errLineTooLong):
-			out.add(gateway.Receipt{}, tooLarge.of(fmt.Sprintf("a line of more than %d bytes", limit)))
-			continue
+			in.refuse(tooLarge.of(fmt.Sprintf("a line of more than %d bytes", limit)))
 		case errors.Is(err, io.EOF):
-			more = false
+			return nil
 		case err != nil:
 			return bodyProblem(err) // what was read of the line is not known to be all of it
 		}
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			publish(line)
-		}
-	}
-	return nil
-}
-
-var errLineTooLong = errors.New("line too long")
-
-// readLine reads up to a line feed. A line over limit is skipped as a whole, without being held. The line is the caller's.
-func readLine(r *bufio.Reader, limit int) ([]byte, error) {
-	var line []byte
-	long := false
-	for {
-		part, err := r.ReadSlice('\n')
-		if long = long || len(line)+len(part) > limit; long {
-			line = nil
-		} else {
-			line = append(line, part...)
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if long && (err == nil || errors.Is(err, io.EOF)) {
-			return nil, errLineTooLong // the next call finds the end again
-		}
-		return line, err
 	}
 }
 
@@ -128,7 +118,7 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 type results struct {
 	c       *call
 	minimal bool
-	buffer  bytes.Buffer
+	buffer  []byte
 	begun   bool
 
 	published, failed int
@@ -145,34 +135,30 @@ const (
 func (r *results) items() int { return r.published + r.failed }
 
 // add takes the next item's receipt, or its problem.
-func (r *results) add(receipt gateway.Receipt, p *problem) {
-	index := r.items()
-	var one any
-	if p != nil {
-		r.failed++
-		if r.minimal {
-			one = failure{Index: &index, Error: p.refusal()}
-		} else {
-			one = failure{Error: p.refusal()}
-		}
-	} else {
+func (r *results) add(receipt *gateway.Receipt, p *problem) {
+	if p == nil {
 		r.published++
-		body := bodyOf(receipt)
-		body.Status = http.StatusCreated
-		if receipt.Duplicate {
-			body.Status = http.StatusOK
-		}
-		one = body
+	} else {
+		r.failed++
 	}
 	if r.minimal && (p == nil || r.failed > mostFailures) {
 		return
 	}
-	if r.buffer.Len() > 0 || r.begun {
-		r.buffer.WriteByte(',')
+	if len(r.buffer) > 0 || r.begun {
+		r.buffer = append(r.buffer, ',')
 	}
-	b, _ := json.Marshal(one) // strings and numbers always marshal
-	r.buffer.Write(b)
-	if r.buffer.Len() >= spill && !r.minimal {
+	switch {
+	case p != nil && r.minimal:
+		index := r.items() - 1
+		r.buffer = appendFailure(r.buffer, failure{Index: &index, Error: p.refusal()})
+	case p != nil:
+		r.buffer = appendFailure(r.buffer, failure{Error: p.refusal()})
+	case receipt.Duplicate:
+		r.buffer = appendReceipt(r.buffer, receipt, http.StatusOK)
+	default:
+		r.buffer = appendReceipt(r.buffer, receipt, http.StatusCreated)
+	}
+	if len(r.buffer) >= spill && !r.minimal {
 		r.flush()
 	}
 }
@@ -180,6 +166,11 @@ func (r *results) add(receipt gateway.Receipt, p *problem) {
 type failure struct {
 	Index *int               `json:"index,omitempty"`
 	Error *transport.Refusal `json:"error"`
+}
+
+func appendFailure(dst []byte, f failure) []byte {
+	b, _ := json.Marshal(f) // strings and numbers always marshal
+	return append(dst, b...)
 }
 
 func (r *results) flush() {
@@ -191,16 +182,14 @@ func (r *results) flush() {
 	}
 	control := http.NewResponseController(r.c.w)
 	_ = control.SetWriteDeadline(time.Now().Add(drainTime)) // not every ResponseWriter has one
-	_, _ = r.c.w.Write(r.buffer.Bytes())                    // a client that has left is noticed by its body ending
+	_, _ = r.c.w.Write(r.buffer)                            // a client that has left is noticed by its body ending
 	_ = control.Flush()
-	r.buffer.Reset()
+	r.buffer = r.buffer[:0]
 }
 
 func (r *results) head() {
 	h := r.c.w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Type"], h["X-Content-Type-Options"] = jsonField, noSniffField
 	r.c.w.WriteHeader(http.StatusOK)
 }
 
@@ -208,7 +197,7 @@ func (r *results) head() {
 func (r *results) finish() {
 	if r.minimal {
 		r.head()
-		_, _ = fmt.Fprintf(r.c.w, "{\"published\":%d,\"failed\":%d,\"failures\":[%s]}\n", r.published, r.failed, r.buffer.Bytes())
+		_, _ = fmt.Fprintf(r.c.w, "{\"published\":%d,\"failed\":%d,\"failures\":[%s]}\n", r.published, r.failed, r.buffer)
 		return
 	}
 	if r.begun {
@@ -218,5 +207,5 @@ func (r *results) finish() {
 		return
 	}
 	r.head()
-	_, _ = fmt.Fprintf(r.c.w, "{\"results\":[%s]}\n", r.buffer.Bytes())
+	_, _ = fmt.Fprintf(r.c.w, "{\"results\":[%s]}\n", r.buffer)
 }

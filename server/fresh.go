@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,22 +14,28 @@ const freshGrace = 500 * time.Millisecond
 
 // fresh knows the connections that have sent nothing yet.
 type fresh struct {
+	some  atomic.Bool // whether there are any; written under mu
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // guarded by mu
 }
 
 // observe is an [http.Server]'s ConnState.
 func (f *fresh) observe(c net.Conn, state http.ConnState) {
+	if state != http.StateNew && !f.some.Load() {
+		return // as it is at nearly every request: a connection is new before it is anything else
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if state != http.StateNew {
 		delete(f.conns, c)
+		f.some.Store(len(f.conns) > 0)
 		return
 	}
 	if f.conns == nil {
 		f.conns = make(map[net.Conn]struct{})
 	}
 	f.conns[c] = struct{}{}
+	f.some.Store(true)
 }
 
 // close closes them.

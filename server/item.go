@@ -1,11 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"mime"
 	"reflect"
 	"strings"
 
@@ -23,6 +23,20 @@ type item struct {
 	TTL            scalar          `json:"ttl"`
 	IdempotencyKey string          `json:"idempotency_key"`
 	IfMatch        string          `json:"if_match"`
+
+	base64 []byte // data64 as it was read without encoding/json; nil: there is none, or it is in Data64
+}
+
+// readItem reads an item. Its data may be a piece of raw; its draft has a copy.
+func readItem(raw []byte, known *texts) (item, *problem) {
+	if i, ok := quickItem(raw, known); ok {
+		return i, nil
+	}
+	var i item
+	if err := json.Unmarshal(raw, &i); err != nil {
+		return i, badRequest.of("the item cannot be read: " + jsonMistake(err))
+	}
+	return i, nil
 }
 
 // itemBytes bounds the text of an item: base64 makes four bytes of three, and JSON's escapes two of one, seldom more.
@@ -51,42 +65,51 @@ func (i *item) draft() (gateway.Draft, error) {
 // payload returns an item's bytes and content type: data that is a string is text unless the type says JSON, any other data
 // is JSON, and data64 is what its type says.
 func (i *item) payload() ([]byte, string, error) {
+	coded := i.base64
+	if i.Data64 != nil {
+		coded = []byte(*i.Data64)
+	}
 	switch {
-	case i.Data != nil && i.Data64 != nil:
+	case i.Data != nil && coded != nil:
 		return nil, "", badRequest.of("an item has data or data64, not both")
-	case i.Data64 != nil:
-		b, err := base64.StdEncoding.DecodeString(*i.Data64)
+	case coded != nil:
+		size := base64.StdEncoding.DecodedLen(len(coded))
+		if len(coded)%4 == 0 {
+			size -= min(2, bytes.Count(coded, []byte("="))) // a message may be kept for days: no room for what is padding
+		}
+		b := make([]byte, size)
+		n, err := base64.StdEncoding.Decode(b, coded)
 		if err != nil {
 			return nil, "", badRequest.of("data64 is not standard base64 with padding")
 		}
-		return b, i.Type, nil
+		return b[:n], i.Type, nil
 	case i.Data == nil:
 		return nil, "", badRequest.of("an item needs data or data64")
 	case i.Data[0] == '"' && !saysJSON(i.Type):
+		if text, ok := unquote(i.Data); ok {
+			return text, i.Type, nil
+		}
 		var text string
 		if err := json.Unmarshal(i.Data, &text); err != nil {
 			return nil, "", err
 		}
 		return []byte(text), i.Type, nil
 	case i.Type == "":
-		return i.Data, "application/json", nil
+		return bytes.Clone(i.Data), "application/json", nil
 	}
-	return i.Data, i.Type, nil
+	return bytes.Clone(i.Data), i.Type, nil
 }
 
 func saysJSON(mediaType string) bool {
-	base, _, _ := mime.ParseMediaType(mediaType)
+	base, _ := gateway.BaseType(mediaType) // what cannot be parsed is refused later
 	return base == "application/json" || strings.HasSuffix(base, "+json")
 }
 
-// publishItem publishes an item for whoever has the scope. Without a key of its own it gets fallbackKey, if there is one.
-func (s *Server) publishItem(ctx context.Context, raw []byte, scope, fallbackKey string) (gateway.Receipt, *problem) {
-	var i item
-	if err := json.Unmarshal(raw, &i); err != nil {
-		return gateway.Receipt{}, badRequest.of("the item cannot be read: " + jsonMistake(err))
-	}
-	if i.IdempotencyKey == "" {
-		i.IdempotencyKey = fallbackKey
+// publishItem publishes an item for whoever has the scope.
+func (s *Server) publishItem(ctx context.Context, raw []byte, scope string) (gateway.Receipt, *problem) {
+	i, p := readItem(raw, nil)
+	if p != nil {
+		return gateway.Receipt{}, p
 	}
 	d, err := i.draft()
 	if err == nil {
@@ -96,11 +119,16 @@ func (s *Server) publishItem(ctx context.Context, raw []byte, scope, fallbackKey
 			return receipt, nil
 		}
 	}
+	return gateway.Receipt{}, s.itemProblem(i.Topic, err)
+}
+
+// itemProblem says why an item was not published. It is not answered on its own, so that it is logged here.
+func (s *Server) itemProblem(topic string, err error) *problem {
 	p := problemOf(err)
 	if p.kind == internalError {
-		s.options.Logger.Error("publish", "topic", i.Topic, "cause", err)
+		s.options.Logger.Error("publish", "topic", topic, "cause", err)
 	}
-	return gateway.Receipt{}, p
+	return p
 }
 
 // jsonMistake says what is wrong with JSON in words that do not name our types.

@@ -9,6 +9,9 @@ import (
 // topicOf takes the topic from a path /topics/{topic} as it was sent: it is decoded here, once, and nowhere else. An encoded
 // slash is refused, as proxies disagree about it; what else makes no topic the gateway refuses.
 func topicOf(r *http.Request) (string, error) {
+	if r.URL.RawPath == "" { // it was sent as net/url would encode it: no slash was encoded
+		return strings.TrimPrefix(r.URL.Path, "/topics/"), nil
+	}
 	return unescapeTopic(strings.TrimPrefix(r.URL.EscapedPath(), "/topics/"))
 }
 
@@ -28,6 +31,9 @@ func unescapeTopic(escaped string) (string, error) {
 
 // queryOf parses the query. What cannot be parsed is refused rather than passed over: it may have been the since.
 func queryOf(r *http.Request) (url.Values, error) {
+	if r.URL.RawQuery == "" {
+		return nil, nil //nolint:nilnil // a nil map is an empty one
+	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, badRequest.of("the query cannot be parsed: " + err.Error())

@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,31 +39,8 @@ func (s *Server) publish(c *call) error {
 	if receipt.Duplicate {
 		status = http.StatusOK
 	}
-	return answerReceipt(c, status, receipt)
-}
-
-// receiptBody is a receipt as the wire says it.
-type receiptBody struct {
-	Topic      string             `json:"topic"`
-	Cursor     string             `json:"cursor"`
-	Seq        uint64             `json:"seq"`
-	Prev       uint64             `json:"prev"`
-	Durability journal.Durability `json:"durability"`
-	Followers  int                `json:"followers"`
-	Duplicate  bool               `json:"duplicate"`
-	Status     int                `json:"status,omitempty"` // in a batch
-}
-
-func bodyOf(r gateway.Receipt) receiptBody {
-	return receiptBody{
-		Topic: r.Topic, Cursor: r.Cursor.String(), Seq: r.Cursor.Seq, Prev: r.Prev,
-		Durability: r.Durability, Followers: r.Followers, Duplicate: r.Duplicate,
-	}
-}
-
-func answerReceipt(c *call, status int, r gateway.Receipt) error {
-	c.w.Header().Set("Tidings-Cursor", r.Cursor.String())
-	return answerJSON(c, status, bodyOf(r))
+	answerReceipt(c, status, &receipt)
+	return nil
 }
 
 // answerJSON answers with a value that always marshals.
@@ -91,16 +67,16 @@ func draftOf(r *http.Request) (gateway.Draft, error) {
 	if err != nil {
 		return gateway.Draft{}, err
 	}
-	d := gateway.Draft{
-		Type:  field(r, q, "Content-Type", "type"),
-		Event: field(r, q, "Tidings-Event", "event"),
-		Key:   field(r, q, "Tidings-Key", "key"),
-	}
+	d := gateway.Draft{Type: field(r, q, "Content-Type", "type")}
 	// curl -d sends the form type by itself; whoever does so means text.
-	if base, _, _ := mime.ParseMediaType(d.Type); base == "application/x-www-form-urlencoded" {
+	if base, _ := gateway.BaseType(d.Type); base == "application/x-www-form-urlencoded" {
 		d.Type = ""
 	}
-	if d.TTL, err = parseTTL(field(r, q, "Tidings-TTL", "ttl")); err != nil {
+	if isMeagre(r) {
+		return d, nil
+	}
+	d.Event, d.Key = field(r, q, "Tidings-Event", "event"), field(r, q, "Tidings-Key", "key")
+	if d.TTL, err = parseTTL(field(r, q, "Tidings-Ttl", "ttl")); err != nil {
 		return gateway.Draft{}, err
 	}
 	if d.IdempotencyKey, err = checkIdempotencyKey(field(r, q, "Idempotency-Key", "idempotency_key")); err != nil {
@@ -125,11 +101,26 @@ func draftOf(r *http.Request) (gateway.Draft, error) {
 	return d, nil
 }
 
-func field(r *http.Request, q url.Values, header, parameter string) string {
+// field returns a parameter or else a header, whose name is in net/http's spelling.
+func field(r *http.Request, q url.Values, name, parameter string) string {
 	if q.Has(parameter) {
-		return q.Get(parameter)
+		return strings.Clone(q.Get(parameter)) // it is a piece of the request line, which a message must not keep
 	}
-	return r.Header.Get(header)
+	return header(r, name)
+}
+
+// isMeagre reports whether a request has none of the fields that say more of a message than its type.
+func isMeagre(r *http.Request) bool {
+	if r.URL.RawQuery != "" {
+		return false
+	}
+	for name := range r.Header {
+		switch name {
+		case "Tidings-Event", "Tidings-Key", "Tidings-Ttl", "Tidings-Durability", "Idempotency-Key", "If-Match", "If-None-Match":
+			return false
+		}
+	}
+	return true
 }
 
 // maxTTL bounds a TTL so that an expiry fits its integer.

@@ -1,13 +1,17 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // recorder notes the status of an answer. Transports never see it: they get the ResponseWriter below, which they take the
 // connection from.
 type recorder struct {
 	http.ResponseWriter
-	route  string // as the router has it
-	status int    // 0 until the answer has begun
+	route  string    // as the router has it
+	status int       // 0 until the answer has begun
+	due    time.Time // when the body must have begun to come
 }
 
 // WriteHeader notes the status; informational ones (1xx but 101) are not yet the answer.

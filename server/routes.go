@@ -21,6 +21,8 @@ type call struct {
 	r     *http.Request
 	entry entry
 	grant grant
+
+	scratch []byte // room for an answer
 }
 
 // handler answers a call, or returns an error with nothing written.
@@ -51,7 +53,7 @@ func (s *Server) router() *echo.Echo {
 		}
 	}
 	const get, head = http.MethodGet, http.MethodHead
-	on(toPublish, "/topics/*", s.publish, http.MethodPost)
+	on(toPublish, topicRoute, s.publish, http.MethodPost)
 	on(toPublish, "/topics/*", s.delete, http.MethodDelete)
 	on(toLook, "/topics/*", s.describe, head)
 	on(toFollow, "/topics/*", s.followGet, get)
@@ -100,24 +102,31 @@ func fromEcho(err error, allow string) *problem {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isPost(r) {
+		s.post(w, r)
+		return
+	}
 	rec := &recorder{ResponseWriter: w, route: "other"}
-	defer func() {
-		if cause := recover(); cause != nil {
-			if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http compares it
-				panic(cause)
-			}
-			s.options.Logger.Error("panic", "route", rec.route, "cause", cause, "stack", string(debug.Stack()))
-			if rec.status == 0 {
-				s.fail(rec, r, internalError.of(""))
-			}
-		}
-		s.counters.request(rec.route, rec.status)
-		s.logRequest(r.Method, r.URL.Path, rec.status)
-	}()
-	s.guardBody(w, r)
+	defer s.settle(rec, r)
+	s.guardBody(rec, r)
 	if !s.cors(rec, r) {
 		s.echo.ServeHTTP(rec, r)
 	}
+}
+
+// settle is deferred to the end of a request: it answers where the handler has failed, counts and logs.
+func (s *Server) settle(rec *recorder, r *http.Request) {
+	if cause := recover(); cause != nil {
+		if cause == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http compares it
+			panic(cause)
+		}
+		s.options.Logger.Error("panic", "route", rec.route, "cause", cause, "stack", string(debug.Stack()))
+		if rec.status == 0 {
+			s.fail(rec, r, internalError.of(""))
+		}
+	}
+	s.counters.request(rec.route, rec.status)
+	s.logRequest(r.Method, r.URL.Path, rec.status)
 }
 
 func (s *Server) logRequest(method, path string, status int) {
@@ -147,9 +156,17 @@ func (s *Server) refused(r *http.Request, p *problem) {
 
 func entryOf(r *http.Request, want right) entry {
 	return entry{
-		right: want, kind: transport.Poll, host: r.Host, origin: r.Header.Get("Origin"), site: r.Header.Get("Sec-Fetch-Site"),
-		token: bearer(r.Header.Get("Authorization")), loopback: loopback(r),
+		right: want, kind: transport.Poll, host: r.Host, origin: header(r, "Origin"), site: header(r, "Sec-Fetch-Site"),
+		token: bearer(header(r, "Authorization")), loopback: loopback(r),
 	}
+}
+
+// header returns a field whose name is in net/http's spelling, which need not be brought about for each request.
+func header(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // loopback reports whether the address that a request came to can be reached from this machine only. Where another

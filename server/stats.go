@@ -15,22 +15,43 @@ import (
 type counters struct {
 	refusals map[*errorKind]*atomic.Uint64 // one for each row of the table; the map never changes
 
-	mu       sync.Mutex // guards requests
-	requests map[metrics.Request]uint64
+	// requests holds a counter for each route and status there was: few, all soon known, so that counting takes no lock. The map never
+	// changes; adding makes another.
+	requests atomic.Pointer[requestCounts]
+	mu       sync.Mutex // held while adding
 }
 
+type requestCounts map[metrics.Request]*atomic.Uint64
+
 func newCounters() *counters {
-	c := &counters{refusals: map[*errorKind]*atomic.Uint64{}, requests: map[metrics.Request]uint64{}}
+	c := &counters{refusals: map[*errorKind]*atomic.Uint64{}}
 	for _, kind := range errorTable {
 		c.refusals[kind] = new(atomic.Uint64)
 	}
+	c.requests.Store(&requestCounts{})
 	return c
 }
 
 func (c *counters) request(route string, status int) {
+	of := metrics.Request{Route: route, Status: status}
+	n := (*c.requests.Load())[of]
+	if n == nil {
+		n = c.addRequest(of)
+	}
+	n.Add(1)
+}
+
+func (c *counters) addRequest(of metrics.Request) *atomic.Uint64 {
 	c.mu.Lock()
-	c.requests[metrics.Request{Route: route, Status: status}]++
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	counts := *c.requests.Load()
+	if n := counts[of]; n != nil {
+		return n
+	}
+	counts = maps.Clone(counts)
+	counts[of] = new(atomic.Uint64)
+	c.requests.Store(&counts)
+	return counts[of]
 }
 
 func (c *counters) refused(kind *errorKind) { c.refusals[kind].Add(1) }
@@ -50,9 +71,9 @@ func (s *Server) Stats() metrics.ServerStats {
 	for kind, n := range s.counters.refusals {
 		out.Refusals[kind.code] = n.Load()
 	}
-	s.counters.mu.Lock()
-	defer s.counters.mu.Unlock()
-	maps.Copy(out.Requests, s.counters.requests)
+	for of, n := range *s.counters.requests.Load() {
+		out.Requests[of] = n.Load()
+	}
 	return out
 }
 

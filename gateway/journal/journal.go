@@ -20,7 +20,8 @@ const (
 	Deletion
 )
 
-// Record is one entry of the log. It is immutable once appended.
+// Record is one entry of the log as it is handed around. What is in the log is its contents: they are immutable, its Data
+// included. The record itself belongs to whoever made it and is used again, so that neither an engine nor a sink keeps it.
 type Record struct {
 	Seq   uint64        // place in the log, from 1; set by Append
 	Prev  uint64        // seq of the record before it in its topic; set by the sink's Apply, known when Append returns
@@ -73,7 +74,7 @@ var ErrCondition = errors.New("journal: the topic has moved on")
 
 // Sink takes the log in order and knows where each topic stands. The gateway's history is one.
 type Sink interface {
-	// Apply takes the next record. Calls come one at a time, with rising seq. The record must not be changed afterwards.
+	// Apply takes the next record and copies what it keeps of it. Calls come one at a time, with rising seq.
 	Apply(*Record)
 	// State returns the newest seq of a topic and how many messages of it are retained, as of the last Apply.
 	State(topic string) (last uint64, retained int)
@@ -86,12 +87,27 @@ type Journal interface {
 	// Durability is what an append promises when it returns without an error.
 	Durability() Durability
 	// Append puts the record at the end of the log and fills in its Seq and Time. It fails with ErrCondition, with
-	// ErrClosed, or with an engine's own error; then nothing was stored.
+	// ErrClosed, or with an engine's own error; then nothing was stored. The record is the caller's again when it returns.
 	Append(ctx context.Context, r *Record, c Condition) error
 	// Tail makes sink the reader of the log from its start, and calls it from then on. It is called once, before the first Append.
 	Tail(sink Sink) error
 	// Close ends the log. Later appends fail with ErrClosed.
 	Close() error
+}
+
+// Batcher is a journal that takes many records at once for less than one after the other.
+type Batcher interface {
+	Journal
+	// AppendAll appends all of the records, in their order and without another between them, or fails as Append does and
+	// appends none.
+	AppendAll(ctx context.Context, all []Record) error
+}
+
+// BatchSink is a sink that takes many records at once.
+type BatchSink interface {
+	Sink
+	// ApplyAll takes the next records as Apply takes one.
+	ApplyAll(all []Record)
 }
 
 // ErrClosed is returned by Append after Close.

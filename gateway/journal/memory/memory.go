@@ -19,7 +19,7 @@ type Journal struct {
 	closed bool
 }
 
-var _ journal.Journal = (*Journal)(nil)
+var _ journal.Batcher = (*Journal)(nil)
 
 // New returns an empty log with a new epoch.
 func New() *Journal { return &Journal{epoch: journal.NewEpoch()} }
@@ -51,12 +51,40 @@ func (j *Journal) Append(_ context.Context, r *journal.Record, c journal.Conditi
 			return journal.ErrCondition
 		}
 	}
-	// The wall clock may step back; the log's time never does.
-	j.time = max(j.time, time.Now().UnixMilli())
-	j.seq++
-	r.Seq, r.Time = j.seq, j.time
+	j.tick()
+	j.number(r)
 	j.sink.Apply(r)
 	return nil
+}
+
+// AppendAll implements [journal.Batcher].
+func (j *Journal) AppendAll(_ context.Context, all []journal.Record) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return journal.ErrClosed
+	}
+	j.tick()
+	for i := range all {
+		j.number(&all[i])
+	}
+	if sink, ok := j.sink.(journal.BatchSink); ok {
+		sink.ApplyAll(all)
+		return nil
+	}
+	for i := range all {
+		j.sink.Apply(&all[i])
+	}
+	return nil
+}
+
+// tick brings the log's time on: the wall clock may step back, it never does. j.mu is held.
+func (j *Journal) tick() { j.time = max(j.time, time.Now().UnixMilli()) }
+
+// number gives the record its place. j.mu is held.
+func (j *Journal) number(r *journal.Record) {
+	j.seq++
+	r.Seq, r.Time = j.seq, j.time
 }
 
 // Close implements [journal.Journal].
