@@ -14,7 +14,7 @@ import (
 type listener struct {
 	mu   sync.Mutex // guards the rest; taken before that of the Loops
 	fd   int        // 0 if there is none
-	loop *loop      // which watches it
+	kept []*loop    // live until there is none; the first watches it
 }
 
 // Listen has the loops accept connections of ln until Drain. It returns false for what they cannot watch: ln is still the caller's
@@ -37,13 +37,16 @@ func (ls *Loops) Listen(ln net.Listener) (bool, error) {
 	ls.listener.mu.Lock()
 	defer ls.listener.mu.Unlock()
 	ls.mu.Lock()
-	l, err := ls.add()
-	ls.mu.Unlock()
-	if err != nil {
-		_ = unix.Close(fd) // the error above is the one to tell
-		return false, err
+	defer ls.mu.Unlock()
+	for len(ls.all) < mostLoops() {
+		l, err := ls.add()
+		if err != nil {
+			_ = unix.Close(fd) // the error above is the one to tell
+			return false, err
+		}
+		ls.listener.kept = append(ls.listener.kept, l)
 	}
-	ls.listener.fd, ls.listener.loop = fd, l
+	ls.listener.fd = fd
 	ls.listener.watch()
 	return true, nil
 }
@@ -69,12 +72,12 @@ func keepAlive(raw syscall.RawConn) {
 // watch has the loop tell of connections that can be accepted. ln.mu is held.
 func (ln *listener) watch() {
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: listenerSlot}
-	_ = unix.EpollCtl(ln.loop.epoll, unix.EPOLL_CTL_ADD, ln.fd, &event) // both descriptors are ours and fit each other
+	_ = unix.EpollCtl(ln.kept[0].epoll, unix.EPOLL_CTL_ADD, ln.fd, &event) // both descriptors are ours and fit each other
 }
 
 // unwatch ends that. ln.mu is held.
 func (ln *listener) unwatch() {
-	_ = unix.EpollCtl(ln.loop.epoll, unix.EPOLL_CTL_DEL, ln.fd, nil) // it may be out of the set already
+	_ = unix.EpollCtl(ln.kept[0].epoll, unix.EPOLL_CTL_DEL, ln.fd, nil) // it may be out of the set already
 }
 
 // accept takes connections of the listener and spreads them over the loops.
@@ -153,5 +156,8 @@ func (ls *Loops) Drain() {
 	ln.unwatch()
 	_ = unix.Close(ln.fd)
 	ln.fd = 0
-	ls.leave(ln.loop)
+	for _, l := range ln.kept {
+		ls.leave(l)
+	}
+	ln.kept = nil
 }

@@ -49,14 +49,15 @@ func enlist(l *loop) error {
 	return errors.New("park: there are 255 loops")
 }
 
-// mostLoops is how many loops of one kind there are on a machine of many processors: numbers are few, and a loop is seldom busy.
-const mostLoops = 32
+// mostLoops is how many loops of one kind there are. On a machine of many processors they are fewer than those: numbers are few, and
+// a loop is seldom busy.
+func mostLoops() int { return min(runtime.GOMAXPROCS(0), 32) }
 
 // pick returns the next loop in turn with room made for one more connection.
 func (ls *Loops) pick() (*loop, error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if len(ls.all) < min(runtime.GOMAXPROCS(0), mostLoops) {
+	if len(ls.all) < mostLoops() {
 		return ls.add()
 	}
 	ls.next++
