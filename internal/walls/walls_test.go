@@ -198,6 +198,18 @@ func TestReach(t *testing.T) {
 			reason: "a transport is only what differs: framing, head and when to finish",
 		},
 		{
+			from:   "tidings/transport/park",
+			never:  []string{"tidings/gateway", "tidings/transport/websocket", "tidings/transport/sse", "tidings/transport/stream", "tidings/transport/poll"},
+			reason: "whoever holds a connection does not know what it is for",
+		},
+		{
+			from: "tidings/transport/front",
+			never: []string{
+				"tidings/gateway", "tidings/transport/websocket", "tidings/transport/sse", "tidings/transport/stream", "tidings/transport/poll",
+			},
+			reason: "whoever reads a request does not decide what becomes of it",
+		},
+		{
 			from:   "tidings/fallback",
 			never:  []string{"github.com/prometheus", "github.com/labstack/echo"},
 			reason: "the ladder decides; it serves nothing",
