@@ -123,17 +123,21 @@ func BenchmarkOverLoopback(b *testing.B) {
 	})
 	single := request("/topics/a", "text/plain", bytes.Repeat([]byte("x"), 128))
 	lines := request("/topics", "application/x-ndjson", batchOf(batchLines))
-	b.Run("bare", func(b *testing.B) { overLoopback(b, func(ln net.Listener) { _ = http.Serve(ln, bare) }, single, 1) })
+	b.Run("bare", func(b *testing.B) { overLoopback(b, serveBare(bare), single, 1) })
 	b.Run("bare-answer", func(b *testing.B) {
-		overLoopback(b, func(ln net.Listener) { _ = http.Serve(ln, answering) }, single, 1)
+		overLoopback(b, serveBare(answering), single, 1)
 	})
 	b.Run("post", func(b *testing.B) { overLoopback(b, serveBench(b), single, 1) })
 	b.Run("batch", func(b *testing.B) { overLoopback(b, serveBench(b), lines, batchLines) })
 }
 
-func serveBench(b *testing.B) func(net.Listener) {
+func serveBench(b *testing.B) func(context.Context, net.Listener) {
 	s := benchServer(b)
-	return func(ln net.Listener) { _ = s.Serve(b.Context(), ln) }
+	return func(ctx context.Context, ln net.Listener) { _ = s.Serve(ctx, ln) }
+}
+
+func serveBare(h http.Handler) func(context.Context, net.Listener) {
+	return func(_ context.Context, ln net.Listener) { _ = http.Serve(ln, h) }
 }
 
 func request(path, contentType string, body []byte) []byte {
@@ -141,20 +145,22 @@ func request(path, contentType string, body []byte) []byte {
 		path, contentType, len(body), body)
 }
 
-func overLoopback(b *testing.B, serve func(net.Listener), request []byte, messages int) {
+func overLoopback(b *testing.B, serve func(context.Context, net.Listener), request []byte, messages int) {
 	b.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	served := make(chan struct{})
-	go func() { serve(ln); close(served) }()
+	ctx, stop := context.WithCancel(b.Context())
+	go func() { serve(ctx, ln); close(served) }()
 	c, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() {
 		c.Close()
+		stop()
 		ln.Close()
 		<-served
 	}()
