@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,9 @@ func (f *fake) Kind() transport.Kind { return f.kind }
 func (f *fake) Serve(x park.Exchange, r *transport.Request) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.got = r
+	kept := *r // only lent
+	kept.Follows = slices.Clone(r.Follows)
+	f.got = &kept
 	if f.err == nil {
 		x.Reply(park.Reply{Status: http.StatusNoContent, Head: noFields})
 	}

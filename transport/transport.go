@@ -92,7 +92,7 @@ type Refusal struct {
 // Transport is one way to a client.
 type Transport interface {
 	Kind() Kind
-	// Serve answers an admitted request and returns the status that it answered with. An error means that nothing was sent: the
-	// caller answers with a problem.
+	// Serve answers an admitted request and returns the status that it answered with. It keeps neither f nor the slices in it: they are
+	// used again. An error means that nothing was sent: the caller answers with a problem.
 	Serve(x park.Exchange, f *Request) (status int, err error)
 }

@@ -3,6 +3,7 @@ package front
 import (
 	"net"
 	"sync"
+	"time"
 
 	"tidings/transport/park"
 )
@@ -71,6 +72,8 @@ func (f *Front) Accept() (net.Conn, error) {
 	if f.direct {
 		return f.listener.Accept()
 	}
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
 	for {
 		f.mu.Lock()
 		if len(f.passed) > 0 {
@@ -86,8 +89,22 @@ func (f *Front) Accept() (net.Conn, error) {
 		case <-f.come:
 		case <-f.closed:
 			return nil, net.ErrClosed
+		case <-again.C:
+			// The loops accept from a descriptor of their own, which does not tell that the listener was closed by somebody else.
+			if err := usable(f.listener); err != nil {
+				return nil, err
+			}
 		}
 	}
+}
+
+// usable returns the error that accepting from a listener of TCP would return, if it was closed.
+func usable(ln net.Listener) error {
+	raw, err := ln.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(uintptr) {})
 }
 
 // Close implements [net.Listener]: nothing comes in any more. What is parked stays, and ends with its answers.
