@@ -7,7 +7,7 @@ package gateway
 // of the index.
 type lossIndex struct {
 	slots deque[loss] // steady: it is trimmed as often as it fills
-	count uint64 // of losses ever, plus 1: a position that has seen none is told from one that never looked
+	count uint64      // of losses ever, plus 1: a position that has seen none is told from one that never looked
 }
 
 type loss struct {

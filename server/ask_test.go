@@ -194,7 +194,7 @@ func TestPollsShareAConnection(t *testing.T) {
 	if resp, body := r.answer(); !resp.Close || !strings.Contains(body, "one") {
 		t.Errorf("%v %s", resp.Header, body)
 	}
-	if _, err := r.in.ReadByte(); err != io.EOF { //nolint:errorlint // it is what a reader returns
+	if _, err := r.in.ReadByte(); err != io.EOF {
 		t.Errorf("the connection goes on: %v", err)
 	}
 }

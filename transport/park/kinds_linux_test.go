@@ -71,7 +71,7 @@ func loopsBefore(t *testing.T, answer func(Exchange), takes func(*Fresh, string)
 	}
 	t.Cleanup(loops.Close)
 	server := &http.Server{Handler: byHTTP(answer), BaseContext: func(net.Listener) context.Context {
-		return WithLoops(context.Background(), loops)
+		return WithLoops(t.Context(), loops)
 	}}
 	return serveBy(t, server, f, nil)
 }
