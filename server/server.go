@@ -48,7 +48,7 @@ var _ http.Handler = (*Server)(nil)
 // New makes a server. Close it when it is not needed any more. It fails if the options hold mistakes, and names them all.
 func New(o Options) (*Server, error) {
 	s := &Server{options: o.withDefaults(), counters: newCounters()}
-	s.transports = transports(s.itemBytes())
+	s.transports = transports(s.itemBytes(), s.options.DeflateFrom)
 	var ladderErr, doorsErr error
 	s.ladder, ladderErr = fallback.NewLadder(o.Off...)
 	s.doors, doorsErr = newDoors(o)

@@ -8,10 +8,11 @@ import (
 	"tidings/transport/websocket"
 )
 
-// transports returns one of each; itemBytes bounds what a client may send up at once.
-func transports(itemBytes int) (all [len(transport.Kinds)]transport.Transport) {
+// transports returns one of each; itemBytes bounds what a client may send up at once, and messages are deflated from deflateFrom bytes
+// up.
+func transports(itemBytes, deflateFrom int) (all [len(transport.Kinds)]transport.Transport) {
 	for _, t := range []transport.Transport{
-		websocket.New(itemBytes), sse.New(), stream.New(), poll.NewLong(), poll.New(),
+		websocket.New(itemBytes, deflateFrom), sse.New(deflateFrom), stream.New(deflateFrom), poll.NewLong(), poll.New(deflateFrom),
 	} {
 		all[t.Kind()] = t
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,6 +141,64 @@ func TestLongPoll(t *testing.T) {
 				t.Errorf("%s", text)
 			}
 		})
+	}
+}
+
+// TestPollsInGzip: answers of every size say in gzip what they say in plain, and are in gzip where that makes them smaller.
+func TestPollsInGzip(t *testing.T) {
+	for _, p := range protocols {
+		for _, c := range []struct {
+			name        string
+			sizes       []int
+			poll, waits bool // whether a poll, and one that waits, is answered in gzip
+		}{
+			{"nothing", nil, false, false},
+			{"small", []int{100}, false, false},
+			{"several", []int{100, 2000, 100, 900}, true, true},
+			{"many small", slices.Repeat([]int{100}, 60), true, true},
+			{"large", []int{3000, 90_000, 10}, true, false},
+			{"large of small", slices.Repeat([]int{300}, 300), false, false},
+		} {
+			t.Run(p.name+"/"+c.name, func(t *testing.T) {
+				h := open(t, gateway.Options{}, p.start)
+				for i, n := range c.sizes {
+					h.publish("a", strings.Repeat(strconv.Itoa(i)+" and ", n)[:n])
+				}
+				for kind, want := range map[string]bool{"poll": c.poll, "longpoll&wait=1ms": c.waits} {
+					plain, packed := p.get(h, "transport="+kind+"&topic=a"), p.get(h, "transport="+kind+"&topic=a&compress")
+					if got, want := packed.all(), plain.all(); got != want {
+						t.Errorf("%s: %.300s, want %.300s", kind, got, want)
+					}
+					// net/http takes gzip off, and with it what says so.
+					if got := packed.Uncompressed || packed.Header.Get("Content-Encoding") == "gzip"; got != want {
+						t.Errorf("%s: gzip is %v", kind, got)
+					}
+					if plain.Uncompressed || plain.Header.Get("Content-Encoding") != "" {
+						t.Errorf("%s: gzip, and nobody asked", kind)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestPollsShareGzip: who gets the same gets the same bytes, and what has changed is made anew.
+func TestPollsShareGzip(t *testing.T) {
+	h := open(t, gateway.Options{}, protocols[1].start)
+	for i := range 3 {
+		at := h.publish("a", strings.Repeat(strconv.Itoa(i), 2000))
+		for range 2 {
+			for _, kind := range []string{"poll", "longpoll&wait=1m"} {
+				a := h.get("transport="+kind+"&topic=a&compress", nil)
+				var got struct {
+					Cursor string            `json:"cursor"`
+					Items  []json.RawMessage `json:"items"`
+				}
+				if err := json.NewDecoder(a.body).Decode(&got); err != nil || !a.Uncompressed || got.Cursor != at || len(got.Items) != i+1 {
+					t.Errorf("%s %d: %v, gzip %v, %d items up to %s", kind, i, err, a.Uncompressed, len(got.Items), got.Cursor)
+				}
+			}
+		}
 	}
 }
 

@@ -1,8 +1,17 @@
 package transport_test
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -44,28 +53,34 @@ var protocols = []struct {
 	}},
 }
 
-// onEach runs a test for each stream over each of the first n protocols, in a house of its own.
+// codings are what is asked for in a query.
+var codings = map[string]string{"plain": "", "gzip": "&compress"}
+
+// onEach runs a test for each stream over each of the first n protocols, in plain and in gzip, in a house of its own: what comes is
+// the same.
 func onEach(t *testing.T, n int, o gateway.Options, test func(*testing.T, *house, func(query string) *answer) string) {
 	t.Helper()
 	for _, s := range streams {
 		for _, p := range protocols[:n] {
-			t.Run(s.name+"/"+p.name, func(t *testing.T) {
-				h := open(t, o, p.start)
-				got := test(t, h, func(query string) *answer {
-					a := p.get(h, s.query+"&topic=a"+query)
-					for field, want := range map[string]string{
-						"Content-Type": s.mediaType, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
-						"X-Content-Type-Options": "nosniff",
-					} {
-						if have := a.Header[field]; len(have) != 1 || have[0] != want {
-							t.Errorf("%s: %q, want %q", field, have, want)
+			for coding, asked := range codings {
+				t.Run(s.name+"/"+p.name+"/"+coding, func(t *testing.T) {
+					h := open(t, o, p.start)
+					got := test(t, h, func(query string) *answer {
+						a := p.get(h, s.query+"&topic=a"+query+asked)
+						for field, want := range map[string]string{
+							"Content-Type": s.mediaType, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
+							"X-Content-Type-Options": "nosniff", "Vary": "Accept-Encoding",
+						} {
+							if have := a.Header[field]; len(have) != 1 || have[0] != want {
+								t.Errorf("%s: %q, want %q", field, have, want)
+							}
 						}
-					}
-					return a
+						return a
+					})
+					name, _, _ := strings.Cut(t.Name(), "/")
+					compare(t, filepath.Join("testdata", name, s.name+".golden"), got)
 				})
-				name, _, _ := strings.Cut(t.Name(), "/")
-				compare(t, filepath.Join("testdata", name, s.name+".golden"), got)
-			})
+			}
 		}
 	}
 }
@@ -187,27 +202,37 @@ func TestStreamOfPatterns(t *testing.T) {
 // TestStreamSlowReader: a client that does not read for a while gets everything all the same, whole and in order.
 func TestStreamSlowReader(t *testing.T) {
 	const count, size = 100, 128 << 10
+	fill := make([]byte, size/2)
+	rand.NewChaCha8([32]byte{}).Read(fill)
+	text := hex.EncodeToString(fill) // half of which gzip saves
 	for _, p := range protocols {
-		t.Run(p.name, func(t *testing.T) {
-			h := open(t, gateway.Options{}, p.start)
-			a := p.get(h, "transport=stream&topic=a&since=now")
-			a.until("live")
-			a.until("\n")
-			fill := strings.Repeat("x", size)
-			for i := range count {
-				h.publish("a", strconv.Itoa(i)+" "+fill)
-			}
-			for i := range count {
-				line, err := a.body.ReadString('\n')
-				if err != nil {
+		for coding, asked := range codings {
+			t.Run(p.name+"/"+coding, func(t *testing.T) {
+				h := open(t, gateway.Options{}, p.start)
+				a := p.get(h, "transport=stream&topic=a&since=now"+asked)
+				a.until("live")
+				a.until("\n")
+				for i := range count {
+					h.publish("a", strconv.Itoa(i)+" "+text)
+				}
+				for i := range count {
+					line, err := a.body.ReadString('\n')
+					if err != nil {
+						t.Fatal(err)
+					}
+					var m struct{ Data string }
+					if err := json.Unmarshal([]byte(line), &m); err != nil || m.Data != strconv.Itoa(i)+" "+text {
+						t.Fatalf("message %d: %v, %.100s", i, err, line)
+					}
+				}
+				if err := h.Drain(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				var m struct{ Data string }
-				if err := json.Unmarshal([]byte(line), &m); err != nil || m.Data != strconv.Itoa(i)+" "+fill {
-					t.Fatalf("message %d: %v, %.100s", i, err, line)
+				if end := a.all(); !strings.HasPrefix(end, "{\"hello\"") || !strings.Contains(end, "\n{\"bye\":") {
+					t.Errorf("it ends with %.300s", end)
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -221,6 +246,7 @@ func TestStreamPings(t *testing.T) {
 		"transport=sse&wrap=1":                           "data: {\"ping\":{\"cursor\":\"EPOCH-1\"}}\n\n",
 		"transport=stream":                               "{\"ping\":{\"cursor\":\"EPOCH-1\"}}\n",
 		"transport=stream&format=multipart/mixed":        "Tidings-Notice: ping\r\n",
+		"transport=sse&compress":                         "id: EPOCH-1\n\nid: EPOCH-1\n\n",
 		"transport=stream&format=multipart/mixed&wrap=1": "{\"ping\":{\"cursor\":\"EPOCH-1\"}}\r\n--tidings\r\n",
 	} {
 		wg.Go(func() {
@@ -251,6 +277,63 @@ func TestNoticesStay(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	}
+}
+
+// TestStreamCut: wherever a stream in gzip is cut, what has come before can be read up to there, and the cut is seen.
+func TestStreamCut(t *testing.T) {
+	h := open(t, gateway.Options{}, protocols[1].start)
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", h.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET /?transport=stream&topic=a&compress HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		h.publish("a", strings.Repeat(strconv.Itoa(i)+" and ", 200))
+	}
+	var raw bytes.Buffer
+	unpack := func(from io.Reader) (io.Reader, error) {
+		resp, err := http.ReadResponse(bufio.NewReader(from), nil)
+		if err != nil {
+			return nil, err
+		}
+		return gzip.NewReader(resp.Body)
+	}
+	body, err := unpack(io.TeeReader(c, &raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := answer{house: h, body: bufio.NewReader(body)}
+	live.until(`{"live":`)
+	if err := h.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	live.all()
+	read := func(n int) (string, error) {
+		body, err := unpack(bytes.NewReader(raw.Bytes()[:n]))
+		if err != nil {
+			return "", err
+		}
+		text, err := io.ReadAll(body)
+		return string(text), err
+	}
+	whole, err := read(raw.Len())
+	if err != nil || strings.Count(whole, "\n") != 6 { // hello, live, three messages, bye
+		t.Fatalf("%v in %q", err, whole)
+	}
+	longest := 0
+	for n := bytes.Index(raw.Bytes(), []byte("\r\n\r\n")) + 4; n < raw.Len()-2; n++ { // net/http sees the last line end itself
+		text, err := read(n)
+		if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) || !strings.HasPrefix(whole, text) {
+			t.Fatalf("cut after %d bytes of %d: %v in %.300q", n, raw.Len(), err, text)
+		}
+		longest = max(longest, len(text))
+	}
+	if longest != len(whole) {
+		t.Errorf("of %d bytes, %d can be read without the end", len(whole), longest)
 	}
 }
 

@@ -60,6 +60,8 @@ type Request struct {
 	// Known are the entity tags that the client of a poll has (If-None-Match).
 	Known     string
 	Handshake Handshake // for WebSocket
+	// Compress says that the client may be answered in gzip, or agree on permessage-deflate.
+	Compress bool
 	// Upstream serves what a client sends up a WebSocket; nil where it may send nothing.
 	Upstream Upstream
 }

@@ -13,8 +13,8 @@ import (
 func NewLong() transport.Transport { return &long{head: headOf("no-store")} }
 
 type long struct {
-	head  *park.Head
-	terms transport.Shared[terms]
+	head        *park.Head
+	plain, gzip transport.Shared[terms]
 }
 
 var _ transport.Transport = (*long)(nil)
@@ -40,17 +40,22 @@ type terms struct {
 	head   *park.Head
 	offer  transport.Offer
 	pollMS int
+	gzip   bool
 	shared sharedAnswer
 }
 
 func (l *long) termsOf(f *transport.Request) *terms {
 	wait, limit := max(f.Wait, 1), limitOf(f) // to the gateway a wait of 0 means for ever
-	return l.terms.Get(
+	shared := &l.plain
+	if f.Compress {
+		shared = &l.gzip
+	}
+	return shared.Get(
 		func(t *terms) bool {
 			return t.Wait == wait && t.MaxParts == limit && t.pollMS == f.PollMS && t.offer.Equal(f.Offer)
 		},
 		func() *terms {
-			return &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, Terms: gateway.Terms{
+			return &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, gzip: f.Compress, Terms: gateway.Terms{
 				Format: wire.Envelope, Class: uint8(transport.LongPoll), Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
 			}}
 		},
@@ -83,7 +88,7 @@ func (*answer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 
 // Write implements [gateway.Peer].
 func (a *answer) Write(b *gateway.Batch) (int, error) {
-	a.reply(a.terms.shared.of(b, a.terms))
+	a.reply(a.terms.of(b))
 	return b.Bytes, gateway.ErrFinished
 }
 
@@ -95,10 +100,12 @@ func (a *answer) Close(reason gateway.Reason, at gateway.Cursor, _ []byte) {
 		pollMS = transport.RetryMS()
 	}
 	parts, _ := wire.Poll{Cursor: at, PollMS: pollMS, Offer: a.terms.offer}.Parts()
-	a.reply(parts)
+	a.reply(body{parts: parts})
 }
 
-func (a *answer) reply(parts [][]byte) { a.held.Reply(park.Reply{Head: a.terms.head, Parts: parts}) }
+func (a *answer) reply(b body) {
+	a.held.Reply(park.Reply{Head: a.terms.head, Fields: b.fields, Parts: b.parts})
+}
 
 // ears hears a connection for its follower.
 type ears answer

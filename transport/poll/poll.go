@@ -1,9 +1,11 @@
 package poll
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
+	"tidings/gateway"
 	"tidings/transport"
 	"tidings/transport/park"
 	"tidings/transport/wire"
@@ -32,18 +34,25 @@ func headOf(cacheControl string) *park.Head {
 	)
 }
 
-// New returns the transport that answers at once.
-func New() transport.Transport { return poll{headOf("no-cache")} }
+// New returns the transport that answers at once. In gzip, messages of at least gzipFrom bytes are deflated by themselves where an
+// answer is too large to be deflated as a whole; 0 means [wire.DefaultDeflateFrom].
+func New(gzipFrom int) transport.Transport {
+	return &poll{head: headOf("no-cache"), gzip: wire.Gzipped(wire.Envelope, cmp.Or(gzipFrom, wire.DefaultDeflateFrom))}
+}
 
-type poll struct{ head *park.Head }
+type poll struct {
+	head  *park.Head
+	gzip  *gateway.Format // of items
+	packs transport.Shared[packs]
+}
 
-var _ transport.Transport = poll{}
+var _ transport.Transport = (*poll)(nil)
 
 // Kind implements [transport.Transport].
-func (poll) Kind() transport.Kind { return transport.Poll }
+func (*poll) Kind() transport.Kind { return transport.Poll }
 
 // Serve implements [transport.Transport].
-func (p poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
+func (p *poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	// Newest is asked before Read. What is published in between comes twice, which a reader notices; the other way round it
 	// would be taken for known.
 	newest := f.Gateway.Newest(f.Follows).String()
@@ -73,6 +82,11 @@ func (p poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	}
 	var size int
 	reply.Parts, size = answer.Parts()
+	if f.Compress && size >= wire.GzipBodyFrom {
+		b := p.pack(&answer, &page, reply.Parts, size)
+		reply.Parts, reply.Fields = b.parts, append(reply.Fields, b.fields...)
+		size = b.size()
+	}
 	x.Reply(reply)
 	f.Gateway.Delivered(uint8(transport.Poll), messages, size)
 	return reply.Status, nil

@@ -18,15 +18,26 @@ type made struct {
 	parts  [][]byte
 	cursor gateway.Cursor
 	more   bool
-	body   [][]byte // in one part
+	body   body
+}
+
+// get returns the body that was made last of these parts, else what fresh makes.
+func (s *sharedAnswer) get(parts [][]byte, at gateway.Cursor, more bool, fresh func() body) body {
+	last := s.last.Load()
+	if last != nil && last.cursor == at && last.more == more && slices.EqualFunc(last.parts, parts, sameBytes) {
+		return last.body
+	}
+	made := &made{parts: slices.Clone(parts), cursor: at, more: more, body: fresh()}
+	s.last.Store(made)
+	return made.body
 }
 
 // of returns the body that says what is in a batch.
-func (s *sharedAnswer) of(b *gateway.Batch, t *terms) [][]byte {
-	last := s.last.Load()
-	if last != nil && last.cursor == b.Cursor && last.more == b.More && slices.EqualFunc(last.parts, b.Parts, sameBytes) {
-		return last.body
-	}
+func (t *terms) of(b *gateway.Batch) body {
+	return t.shared.get(b.Parts, b.Cursor, b.More, func() body { return t.answer(b) })
+}
+
+func (t *terms) answer(b *gateway.Batch) body {
 	items := make([][]byte, 0, len(b.Parts))
 	for _, part := range b.Parts {
 		if last := len(part) - 1; last >= 0 && part[last] == ',' {
@@ -37,12 +48,10 @@ func (s *sharedAnswer) of(b *gateway.Batch, t *terms) [][]byte {
 		}
 	}
 	parts, size := wire.Poll{Cursor: b.Cursor, Items: items, More: b.More, PollMS: t.pollMS, Offer: t.offer}.Parts()
-	body := make([]byte, 0, size)
-	for _, p := range parts {
-		body = append(body, p...)
+	if t.gzip && worthGzip(size) {
+		return gzipped(parts)
 	}
-	s.last.Store(&made{parts: slices.Clone(b.Parts), cursor: b.Cursor, more: b.More, body: [][]byte{body}})
-	return [][]byte{body}
+	return body{parts: [][]byte{slices.Concat(parts...)}}
 }
 
 // sameBytes reports whether a and b are the same bytes of memory.

@@ -1,13 +1,16 @@
 package stream
 
 import (
+	"cmp"
+	"slices"
+
 	"tidings/gateway"
 	"tidings/transport"
 	"tidings/transport/park"
 	"tidings/transport/wire"
 )
 
-// Framing is what differs between streams. [Frame] makes one for each, as a variable.
+// Framing is what differs between streams. [Frame] makes it ready for use.
 type Framing struct {
 	Kind      transport.Kind
 	MediaType string
@@ -19,21 +22,55 @@ type Framing struct {
 	Hello  func(dst []byte, h wire.Hello) []byte
 	Notice func(dst []byte, n gateway.Notice) []byte
 	Bye    func(dst []byte, b transport.Bye, at gateway.Cursor) []byte
-
-	head           *park.Head
-	prelude, chunk []byte                  // the prelude, and as a chunk
-	bare, inChunks transport.Shared[terms] // of HTTP/1.0 and the like, and of HTTP/1.1
 }
 
-// Frame returns f ready for use.
-func Frame(f *Framing) *Framing {
-	f.head = park.NewHead(
-		park.Field{Name: "Content-Type", Value: f.MediaType},
-		park.Field{Name: "Cache-Control", Value: "no-store, no-transform"},
-		park.Field{Name: "X-Accel-Buffering", Value: "no"},
-		park.Field{Name: "X-Content-Type-Options", Value: "nosniff"},
-	)
-	f.prelude = []byte(f.Prelude)
-	f.chunk = wire.CloseChunk([]byte(f.Prelude), 0)
-	return f
+// Framed are the streams of one framing.
+type Framed struct {
+	*Framing
+	plain, gzip    coded
+	prelude, chunk []byte // the prelude, and as a chunk
+}
+
+// coded are those with the same Content-Encoding.
+type coded struct {
+	head           *park.Head
+	bare, inChunks written // over HTTP/1.0 and the like, and over HTTP/1.1
+}
+
+// written are those with the same bytes.
+type written struct {
+	format *gateway.Format
+	terms  transport.Shared[terms]
+}
+
+// Frame returns streams of a framing. Those in gzip deflate messages of at least gzipFrom bytes; 0 means
+// [wire.DefaultDeflateFrom].
+func Frame(f *Framing, gzipFrom int) *Framed {
+	gzipFrom = cmp.Or(gzipFrom, wire.DefaultDeflateFrom)
+	fields := []park.Field{
+		{Name: "Content-Type", Value: f.MediaType},
+		{Name: "Cache-Control", Value: "no-store, no-transform"},
+		{Name: "X-Accel-Buffering", Value: "no"},
+		{Name: "X-Content-Type-Options", Value: "nosniff"},
+		{Name: "Vary", Value: "Accept-Encoding"},
+	}
+	return &Framed{
+		Framing: f,
+		plain:   coded{head: park.NewHead(fields...), bare: written{format: f.Format}, inChunks: written{format: f.Chunked}},
+		gzip: coded{
+			head:     park.NewHead(append(slices.Clone(fields), park.Field{Name: "Content-Encoding", Value: "gzip"})...),
+			bare:     written{format: wire.Gzipped(f.Format, gzipFrom)},
+			inChunks: written{format: wire.GzippedChunked(f.Format, gzipFrom)},
+		},
+		prelude: []byte(f.Prelude),
+		chunk:   wire.CloseChunk([]byte(f.Prelude), 0),
+	}
+}
+
+// coded returns those that answer a request.
+func (f *Framed) coded(q *transport.Request) *coded {
+	if q.Compress {
+		return &f.gzip
+	}
+	return &f.plain
 }

@@ -11,20 +11,30 @@ import (
 )
 
 // Serve answers an admitted request with a stream of the given framing.
-func Serve(x park.Exchange, f *transport.Request, framing *Framing) (int, error) {
-	answer, err := x.Open(framing.head)
+func Serve(x park.Exchange, f *transport.Request, framing *Framed) (int, error) {
+	answer, err := x.Open(framing.coded(f).head)
 	if err != nil {
 		return 0, err
 	}
-	o := newOutlet(answer, f, framing)
-	err = f.Gateway.Follow(&o.Follower, gateway.FollowOptions{Start: f.Start, Peer: o, Terms: &o.terms.Terms})
+	o, peer := newPeer(answer, f, framing)
+	err = f.Gateway.Follow(&o.Follower, gateway.FollowOptions{Start: f.Start, Peer: peer, Terms: &o.terms.Terms})
 	if err != nil {
 		// The status is out already, and the gateway has closed since the request was admitted.
 		at := f.Start.Cursor()
-		o.Close(gateway.ReasonDraining, at, slices.Concat(o.Greeting(nil, at)...))
+		peer.Close(gateway.ReasonDraining, at, slices.Concat(peer.Greeting(nil, at)...))
 	}
 	answer.Conn.Serve((*ears)(o))
 	return http.StatusOK, nil
+}
+
+// newPeer returns the gateway's side of a stream, and the outlet in it.
+func newPeer(answer park.Answer, f *transport.Request, framing *Framed) (*outlet, gateway.Peer) {
+	if f.Compress {
+		o := newGzipOutlet(answer, f, framing)
+		return &o.outlet, o
+	}
+	o := newOutlet(answer, f, framing)
+	return o, o
 }
 
 // outlet is the gateway's side of one stream, and all that there is of it. The shard that owns the follower owns it.
@@ -37,7 +47,7 @@ type outlet struct {
 
 var _ gateway.Peer = (*outlet)(nil)
 
-func newOutlet(answer park.Answer, f *transport.Request, framing *Framing) *outlet {
+func newOutlet(answer park.Answer, f *transport.Request, framing *Framed) *outlet {
 	t := framing.terms(f, answer.Chunked)
 	greeting := t.greeting(answer.Head, f)
 	return &outlet{conn: answer.Conn, terms: t, greeting: &greeting}
@@ -52,10 +62,7 @@ func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
 
 // AppendNotice implements [gateway.Peer].
 func (o *outlet) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
-	if o.terms.framing.Notice == nil {
-		return dst, nil
-	}
-	return o.terms.close(o.terms.framing.Notice(dst, n), len(dst)), nil
+	return o.terms.close(o.terms.framing.notice(dst, n), len(dst)), nil
 }
 
 // Write implements [gateway.Peer].
@@ -65,10 +72,11 @@ func (o *outlet) Write(b *gateway.Batch) (int, error) {
 
 // Close implements [gateway.Peer].
 func (o *outlet) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
-	var last []byte
-	if bye, ok := transport.ByeFor(reason, o.terms.offer); ok && o.terms.framing.Bye != nil {
-		last = o.terms.close(o.terms.framing.Bye(nil, bye, at), 0)
-	}
+	o.finish(rest, o.terms.close(o.terms.bye(nil, reason, at), 0))
+}
+
+// finish ends the stream behind a last word.
+func (o *outlet) finish(rest, last []byte) {
 	if o.terms.chunked {
 		last = append(last, wire.LastChunk...)
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"compress/gzip"
 	"io"
 	"net/http/httputil"
 	"regexp"
@@ -44,37 +45,53 @@ func (c *fakeConn) Serve(park.Handler) {}
 
 var framings = []*Framing{ndjson, mixedRaw, mixedEnvelope, replaceRaw, replaceEnvelope}
 
+// ways are how a stream may be sent.
+var ways = []struct{ chunked, gzip bool }{{false, false}, {true, false}, {false, true}, {true, true}}
+
 const head = "HTTP/1.1 200 OK\r\n\r\n"
 
-// open makes an outlet on a fake connection.
-func open(framing *Framing, chunked bool) (*outlet, *fakeConn) {
+// open makes a peer on a fake connection.
+func open(framing *Framing, chunked, gzip bool) (gateway.Peer, *outlet, *fakeConn) {
 	c := &fakeConn{room: 1 << 20}
-	f := &transport.Request{Start: &gateway.Start{}, Offer: transport.Offer{Transports: []string{"sse"}}}
+	f := &transport.Request{Start: &gateway.Start{}, Offer: transport.Offer{Transports: []string{"sse"}}, Compress: gzip}
 	answer := park.Answer{Conn: c, Chunked: chunked}
 	if chunked {
 		answer.Head = [][]byte{[]byte(head)}
 	}
-	return newOutlet(answer, f, framing), c
+	o, p := newPeer(answer, f, Frame(framing, 0))
+	return p, o, c
 }
 
-// body undoes the chunks of what a connection took.
-func body(t *testing.T, c *fakeConn, chunked bool) string {
+// body undoes the chunks and the gzip of what a connection took. Both must end as they should.
+func body(t *testing.T, c *fakeConn, chunked, gzipped bool) string {
 	t.Helper()
-	if !chunked {
-		return string(c.taken)
+	b := string(c.taken)
+	if chunked {
+		rest, ok := strings.CutPrefix(b, head)
+		if !ok {
+			t.Fatalf("no head in %q", c.taken)
+		}
+		whole, err := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(rest)))
+		if err != nil {
+			t.Fatalf("%v in %q", err, rest)
+		}
+		b = string(whole)
 	}
-	rest, ok := strings.CutPrefix(string(c.taken), head)
-	if !ok {
-		t.Fatalf("no head in %q", c.taken)
+	if gzipped {
+		r, err := gzip.NewReader(strings.NewReader(b))
+		if err != nil {
+			t.Fatalf("%v in %q", err, b)
+		}
+		whole, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatalf("%v in %q", err, b)
+		}
+		b = string(whole)
 	}
-	b, err := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(rest)))
-	if err != nil {
-		t.Fatalf("%v in %q", err, rest)
-	}
-	return string(b)
+	return b
 }
 
-// TestOutlet lets each framing say everything that it can: the same with chunk heads and without.
+// TestOutlet lets each framing say everything that it can: the same with chunk heads and without, in gzip and in plain.
 func TestOutlet(t *testing.T) {
 	part := func(name, object string) string {
 		return "Content-Type: application/json\r\nTidings-Notice: " + name + "\r\nContent-Length: N\r\n\r\n" + object + "\r\n--tidings\r\n"
@@ -94,8 +111,8 @@ func TestOutlet(t *testing.T) {
 	}
 	numbers := regexp.MustCompile(`(Content-Length: |retry_ms":)[0-9]+`)
 	for _, framing := range framings {
-		for _, chunked := range []bool{false, true} {
-			o, c := open(framing, chunked)
+		for _, way := range ways {
+			o, _, c := open(framing, way.chunked, way.gzip)
 			unit := []byte("before")
 			for _, n := range []gateway.Notice{
 				{Kind: gateway.NoticeGap, Topic: "a", From: 1, To: 2, Reason: gateway.GapExpired},
@@ -108,20 +125,20 @@ func TestOutlet(t *testing.T) {
 			}
 			write(t, o, greeting(o), unit[len("before"):])
 			o.Close(gateway.ReasonDraining, gateway.Cursor{Epoch: "k3f9a2m1", Seq: 7}, nil)
-			got := numbers.ReplaceAllString(body(t, c, chunked), "${1}N")
+			got := numbers.ReplaceAllString(body(t, c, way.chunked, way.gzip), "${1}N")
 			if got != want[framing] {
-				t.Errorf("%s, chunked %v:\n%q, want\n%q", framing.Format.Name, chunked, got, want[framing])
+				t.Errorf("%s, %+v:\n%q, want\n%q", framing.Format.Name, way, got, want[framing])
 			}
 			if !c.finished {
-				t.Errorf("%s, chunked %v: not finished", framing.Format.Name, chunked)
+				t.Errorf("%s, %+v: not finished", framing.Format.Name, way)
 			}
 		}
 	}
 }
 
-func greeting(o *outlet) []byte { return slices.Concat(o.Greeting(nil, gateway.Cursor{})...) }
+func greeting(o gateway.Peer) []byte { return slices.Concat(o.Greeting(nil, gateway.Cursor{})...) }
 
-func write(t *testing.T, o *outlet, parts ...[]byte) int {
+func write(t *testing.T, o gateway.Peer, parts ...[]byte) int {
 	t.Helper()
 	n, err := o.Write(&gateway.Batch{Parts: parts, Bytes: len(slices.Concat(parts...))})
 	if err != nil {
@@ -133,8 +150,8 @@ func write(t *testing.T, o *outlet, parts ...[]byte) int {
 // TestOutletFormat: the chunk heads are in the format, or nowhere.
 func TestOutletFormat(t *testing.T) {
 	for _, framing := range framings {
-		plain, _ := open(framing, false)
-		chunked, _ := open(framing, true)
+		_, plain, _ := open(framing, false, false)
+		_, chunked, _ := open(framing, true, false)
 		if plain.terms.Format != framing.Format || chunked.terms.Format != framing.Chunked {
 			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.terms.Format.Name, chunked.terms.Format.Name)
 		}
@@ -143,15 +160,17 @@ func TestOutletFormat(t *testing.T) {
 
 // TestOutletEnds: whatever the connection has taken when a stream ends, what it gets in the end is whole.
 func TestOutletEnds(t *testing.T) {
-	for room := range 300 {
-		o, c := open(ndjson, true)
-		c.room = room
-		begin := greeting(o)
-		n := write(t, o, begin)
-		o.Close(gateway.ReasonSlow, gateway.Cursor{}, begin[n:])
-		lines := strings.Split(strings.TrimSuffix(body(t, c, true), "\n"), "\n")
-		if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"hello":`) || !strings.HasPrefix(lines[1], `{"bye":{"code":4002,`) {
-			t.Fatalf("room for %d: %q", room, lines)
+	for _, gzip := range []bool{false, true} {
+		for room := range 300 {
+			o, _, c := open(ndjson, true, gzip)
+			c.room = room
+			begin := greeting(o)
+			n := write(t, o, begin)
+			o.Close(gateway.ReasonSlow, gateway.Cursor{}, begin[n:])
+			lines := strings.Split(strings.TrimSuffix(body(t, c, true, gzip), "\n"), "\n")
+			if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"hello":`) || !strings.HasPrefix(lines[1], `{"bye":{"code":4002,`) {
+				t.Fatalf("room for %d: %q", room, lines)
+			}
 		}
 	}
 }
@@ -159,7 +178,7 @@ func TestOutletEnds(t *testing.T) {
 // TestOutletReasons: clients that should come back hear when, and those that are done hear nothing.
 func TestOutletReasons(t *testing.T) {
 	for _, reason := range gateway.Reasons {
-		o, c := open(ndjson, false)
+		o, _, c := open(ndjson, false, false)
 		write(t, o, greeting(o))
 		c.taken = nil
 		o.Close(reason, gateway.Cursor{}, nil)
@@ -174,6 +193,7 @@ func TestOutletReasons(t *testing.T) {
 }
 
 func TestFramingOf(t *testing.T) {
+	streams := New(0).(*streaming)
 	for _, c := range []struct {
 		mediaType string
 		wrap      bool
@@ -186,7 +206,7 @@ func TestFramingOf(t *testing.T) {
 		{Replace, false, wire.ReplaceRaw},
 		{Replace, true, wire.ReplaceEnvelope},
 	} {
-		if got := framingOf(c.mediaType, c.wrap); got.Format != c.want {
+		if got := streams.framing(c.mediaType, c.wrap); got.Format != c.want {
 			t.Errorf("%q, wrap %v: %s", c.mediaType, c.wrap, got.Format.Name)
 		}
 	}

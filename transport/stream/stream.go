@@ -14,7 +14,7 @@ const (
 	Replace = "multipart/x-mixed-replace"
 )
 
-var ndjson = Frame(&Framing{
+var ndjson = &Framing{
 	Kind: transport.Stream, MediaType: NDJSON, Format: wire.NDJSON, Chunked: wire.NDJSONChunked, Enveloped: true,
 	Hello: func(dst []byte, h wire.Hello) []byte { return append(wire.AppendHello(dst, h), '\n') },
 	Notice: func(dst []byte, n gateway.Notice) []byte {
@@ -23,60 +23,76 @@ var ndjson = Frame(&Framing{
 	Bye: func(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
 		return append(wire.AppendBye(dst, b), '\n')
 	},
-})
+}
 
-var mixedRaw = Frame(&Framing{
+var mixedRaw = &Framing{
 	Kind: transport.Stream, MediaType: Mixed + "; boundary=" + wire.Boundary,
 	Format: wire.MultipartRaw, Chunked: wire.MultipartRawChunked,
 	Prelude: wire.MultipartOpening, Hello: wire.AppendMultipartHello, Notice: wire.AppendMultipartNotice, Bye: lastPart,
-})
+}
 
-var mixedEnvelope = Frame(&Framing{
+var mixedEnvelope = &Framing{
 	Kind: transport.Stream, MediaType: Mixed + "; boundary=" + wire.Boundary,
 	Format: wire.MultipartEnvelope, Chunked: wire.MultipartEnvelopeChunked, Enveloped: true,
 	Prelude: wire.MultipartOpening, Hello: wire.AppendMultipartHello, Notice: wire.AppendMultipartNotice, Bye: lastPart,
-})
+}
 
 func lastPart(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
 	return wire.AppendMultipartBye(dst, b)
 }
 
 // A browser shows each part of x-mixed-replace in the place of the one before it, so there is nothing but messages.
-var replaceRaw = Frame(&Framing{
+var replaceRaw = &Framing{
 	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
 	Format: wire.ReplaceRaw, Chunked: wire.ReplaceRawChunked, Prelude: wire.MultipartOpening,
-})
-
-var replaceEnvelope = Frame(&Framing{
-	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
-	Format: wire.ReplaceEnvelope, Chunked: wire.ReplaceEnvelopeChunked, Prelude: wire.MultipartOpening,
-})
-
-// New returns the streaming transport.
-func New() transport.Transport { return streaming{} }
-
-type streaming struct{}
-
-var _ transport.Transport = streaming{}
-
-// Kind implements [transport.Transport].
-func (streaming) Kind() transport.Kind { return transport.Stream }
-
-// Serve implements [transport.Transport].
-func (streaming) Serve(x park.Exchange, f *transport.Request) (int, error) {
-	return Serve(x, f, framingOf(f.Format, f.Wrap))
 }
 
-func framingOf(mediaType string, wrap bool) *Framing {
-	switch {
-	case mediaType == Mixed && wrap:
-		return mixedEnvelope
-	case mediaType == Mixed:
-		return mixedRaw
-	case mediaType == Replace && wrap:
-		return replaceEnvelope
-	case mediaType == Replace:
-		return replaceRaw
+var replaceEnvelope = &Framing{
+	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
+	Format: wire.ReplaceEnvelope, Chunked: wire.ReplaceEnvelopeChunked, Prelude: wire.MultipartOpening,
+}
+
+// New returns the streaming transport. Streams in gzip deflate messages of at least gzipFrom bytes; 0 means
+// [wire.DefaultDeflateFrom].
+func New(gzipFrom int) transport.Transport {
+	frame := func(f *Framing) *Framed { return Frame(f, gzipFrom) }
+	return &streaming{
+		ndjson: frame(ndjson), mixed: wrapped{frame(mixedRaw), frame(mixedEnvelope)},
+		replace: wrapped{frame(replaceRaw), frame(replaceEnvelope)},
 	}
-	return ndjson
+}
+
+type streaming struct {
+	ndjson         *Framed
+	mixed, replace wrapped
+}
+
+// wrapped are the framings of a media type.
+type wrapped struct{ raw, enveloped *Framed }
+
+var _ transport.Transport = (*streaming)(nil)
+
+// Kind implements [transport.Transport].
+func (*streaming) Kind() transport.Kind { return transport.Stream }
+
+// Serve implements [transport.Transport].
+func (s *streaming) Serve(x park.Exchange, f *transport.Request) (int, error) {
+	return Serve(x, f, s.framing(f.Format, f.Wrap))
+}
+
+func (s *streaming) framing(mediaType string, wrap bool) *Framed {
+	switch mediaType {
+	case Mixed:
+		return s.mixed.of(wrap)
+	case Replace:
+		return s.replace.of(wrap)
+	}
+	return s.ndjson
+}
+
+func (w wrapped) of(wrap bool) *Framed {
+	if wrap {
+		return w.enveloped
+	}
+	return w.raw
 }

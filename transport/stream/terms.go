@@ -9,26 +9,26 @@ import (
 // terms are what streams have in common that are framed, and offered, the same.
 type terms struct {
 	gateway.Terms
-	framing *Framing
+	framing *Framed
 	offer   transport.Offer
 	chunked bool
 }
 
 // terms returns those of a request.
-func (f *Framing) terms(q *transport.Request, chunked bool) *terms {
+func (f *Framed) terms(q *transport.Request, chunked bool) *terms {
 	ping := q.Ping
 	if f.Notice == nil {
 		ping = 0
 	}
-	shared, format := &f.bare, f.Format
+	as := &f.coded(q).bare
 	if chunked {
-		shared, format = &f.inChunks, f.Chunked
+		as = &f.coded(q).inChunks
 	}
-	return shared.Get(
+	return as.terms.Get(
 		func(t *terms) bool { return t.Ping == ping && t.offer.Equal(q.Offer) },
 		func() *terms {
 			return &terms{framing: f, offer: q.Offer, chunked: chunked, Terms: gateway.Terms{
-				Format: format, Class: uint8(f.Kind), Ping: ping, Live: f.Enveloped, Raw: !f.Enveloped,
+				Format: as.format, Class: uint8(f.Kind), Ping: ping, Live: f.Enveloped, Raw: !f.Enveloped,
 			}}
 		},
 	)
@@ -53,7 +53,32 @@ func (t *terms) greeting(parts [][]byte, q *transport.Request) [][]byte {
 		parts = append(parts, f.prelude)
 	}
 	if f.Hello != nil {
-		parts = append(parts, t.close(f.Hello(nil, wire.HelloTo(q, f.Kind)), 0))
+		parts = append(parts, t.close(f.hello(nil, q), 0))
 	}
 	return parts
+}
+
+// hello appends hello, where there is a way to say it.
+func (f *Framed) hello(dst []byte, q *transport.Request) []byte {
+	if f.Hello == nil {
+		return dst
+	}
+	return f.Hello(dst, wire.HelloTo(q, f.Kind))
+}
+
+// notice appends a notice, where there is a way to say it.
+func (f *Framed) notice(dst []byte, n gateway.Notice) []byte {
+	if f.Notice == nil {
+		return dst
+	}
+	return f.Notice(dst, n)
+}
+
+// bye appends why the gateway ends the stream, where there is a way to say it.
+func (t *terms) bye(dst []byte, reason gateway.Reason, at gateway.Cursor) []byte {
+	bye, told := transport.ByeFor(reason, t.offer)
+	if !told || t.framing.Bye == nil {
+		return dst
+	}
+	return t.framing.Bye(dst, bye, at)
 }

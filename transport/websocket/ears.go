@@ -27,16 +27,20 @@ func (e *ears) Data(b []byte) (more bool) {
 		t = newTalk(p)
 		p.talk.Store(t)
 	}
-	err := t.frames.feed(b)
-	if broken, ok := errors.AsType[*CloseError](err); ok {
-		t.part(appendClose(nil, broken.Code, broken.Reason))
-		p.Follower.Close(gateway.ReasonBadRequest)
-	}
+	t.endFor(t.frames.feed(b))
 	more, silent := t.rest()
 	if silent {
 		p.talk.Store(nil)
 	}
 	return more
+}
+
+// endFor ends the follower if its client has broken the protocol.
+func (t *talk) endFor(err error) {
+	if broken, ok := errors.AsType[*CloseError](err); ok {
+		t.part(appendClose(nil, broken.Code, broken.Reason))
+		t.peer.Follower.Close(gateway.ReasonBadRequest)
+	}
 }
 
 // Ready implements [park.Handler].
@@ -65,11 +69,21 @@ func (t *talk) hear(op ws.OpCode, payload []byte) error {
 		// the follower once the peer sees it.
 		t.say(spoken{close: true, text: bytes.Clone(payload[:min(2, len(payload))])})
 		return nil
-	case opText:
-		if t.peer.enveloped() {
-			t.say(spoken{text: bytes.Clone(payload)})
-			return nil
-		}
+	}
+	return t.hearMessage(spoken{text: payload}, op)
+}
+
+// hearPacked takes a deflated message from the parser.
+func (t *talk) hearPacked(op ws.OpCode, payload []byte) error {
+	return t.hearMessage(spoken{text: payload, packed: true}, op)
+}
+
+// hearMessage has a message obeyed, whose text is only lent.
+func (t *talk) hearMessage(s spoken, op ws.OpCode) error {
+	if op == opText && t.peer.enveloped() {
+		s.text = bytes.Clone(s.text)
+		t.say(s)
+		return nil
 	}
 	t.peer.Follower.Close(gateway.ReasonBadRequest)
 	return errOver

@@ -37,6 +37,8 @@ type frames struct {
 	// hear takes whole messages and control frames: text that is valid UTF-8, and close frames that may be sent. The payload is
 	// only lent. An error ends the parser and is what feed returns.
 	hear func(op ws.OpCode, payload []byte) error
+	// hearPacked takes messages that are deflated, as they came: to inflate them takes time. Where it is nil they are inflated here.
+	hearPacked func(op ws.OpCode, payload []byte) error
 
 	head    [ws.MaxHeaderSize]byte
 	had     int // bytes of head that have arrived
@@ -187,6 +189,9 @@ func (f *frames) take(piece []byte) error {
 	f.state = f.state.Clear(ws.StateFragmented)
 	f.message = nil
 	if f.packed {
+		if f.hearPacked != nil {
+			return f.hearPacked(f.kind, piece)
+		}
 		inflated, err := inflate(piece, f.limit)
 		if err != nil {
 			return err
@@ -196,11 +201,13 @@ func (f *frames) take(piece []byte) error {
 	return f.tell(f.kind, piece)
 }
 
+var notUTF8 = &CloseError{Code: uint16(ws.StatusInvalidFramePayloadData), Reason: "a text is not valid UTF-8"}
+
 func (f *frames) tell(op ws.OpCode, payload []byte) error {
 	switch op {
 	case opText:
 		if !utf8.Valid(payload) {
-			return &CloseError{Code: uint16(ws.StatusInvalidFramePayloadData), Reason: "a text is not valid UTF-8"}
+			return notUTF8
 		}
 	case opClose:
 		if err := checkClose(payload); err != nil {

@@ -30,33 +30,43 @@ const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // Check returns why a request is no handshake: one of this package's errors, or nil.
 func Check(h *transport.Handshake) error {
-	_, _, err := handshake(h)
+	_, err := handshake(h)
 	return err
 }
 
-// handshake checks what a request says and returns the value of Sec-WebSocket-Accept, and the protocol that was agreed on:
-// [Protocol] or none.
-func handshake(h *transport.Handshake) (accept, protocol string, err error) {
+// agreement is what a handshake comes to.
+type agreement struct {
+	accept     string // Sec-WebSocket-Accept
+	protocol   string // [Protocol] or none
+	extensions string // permessage-deflate or none
+}
+
+// handshake checks what a request says.
+func handshake(h *transport.Handshake) (a agreement, err error) {
 	switch {
 	case !h.Get:
-		return "", "", ErrMethod
+		return a, ErrMethod
 	case !h.HTTP11 || !has(h.Upgrade, "websocket") || !has(h.Connection, "upgrade"):
-		return "", "", ErrUpgrade
+		return a, ErrUpgrade
 	case h.Version != "13":
-		return "", "", ErrVersion
+		return a, ErrVersion
 	}
 	var nonce [18]byte // of 24 characters, as the decoder counts
 	if n, err := base64.StdEncoding.Decode(nonce[:], []byte(h.Key)); len(h.Key) != 24 || err != nil || n != 16 {
-		return "", "", ErrKey
+		return a, ErrKey
+	}
+	if a.extensions, err = negotiate(h.Extensions); err != nil {
+		return a, err
 	}
 	for name := range strings.SplitSeq(h.Protocols, ",") {
 		if strings.TrimSpace(name) == Protocol {
-			protocol = Protocol
+			a.protocol = Protocol
 		}
 	}
 	var text [24 + len(guid)]byte
 	sum := sha1.Sum(append(append(text[:0], h.Key...), guid...))
-	return base64.StdEncoding.EncodeToString(sum[:]), protocol, nil
+	a.accept = base64.StdEncoding.EncodeToString(sum[:])
+	return a, nil
 }
 
 // unsent are the fields that a 101 has its own of, or that speak of a body.
@@ -69,12 +79,16 @@ var unsent = map[string]bool{
 var breaks = strings.NewReplacer("\r", " ", "\n", " ")
 
 // appendHead appends the head of the answer.
-func appendHead(dst []byte, accept, protocol string, fields []park.Field) []byte {
+func (a *agreement) appendHead(dst []byte, fields []park.Field) []byte {
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
-	dst = append(dst, accept...)
-	if protocol != "" {
+	dst = append(dst, a.accept...)
+	if a.protocol != "" {
 		dst = append(dst, "\r\nSec-WebSocket-Protocol: "...)
-		dst = append(dst, protocol...)
+		dst = append(dst, a.protocol...)
+	}
+	if a.extensions != "" {
+		dst = append(dst, "\r\nSec-WebSocket-Extensions: "...)
+		dst = append(dst, a.extensions...)
 	}
 	dst = append(dst, "\r\n"...)
 	for _, f := range fields {

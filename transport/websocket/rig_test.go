@@ -63,7 +63,7 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	query := q.URL.Query()
 	f := &transport.Request{
 		Gateway: r.gateway, Wrap: query.Get("wrap") == "1", Ping: r.ping, Offer: transport.Offer{Transports: []string{"websocket"}},
-		Handshake: transport.HandshakeOf(q),
+		Handshake: transport.HandshakeOf(q), Compress: query.Get("compress") == "1",
 	}
 	if !r.mute {
 		f.Upstream = (*upstream)(r)
@@ -82,7 +82,7 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	switch _, err := New(1000).Serve(park.HTTP(w, q), f); {
+	switch _, err := New(1000, 0).Serve(park.HTTP(w, q), f); {
 	case errors.Is(err, ErrMethod):
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	case errors.Is(err, ErrVersion):

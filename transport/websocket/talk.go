@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"sync"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
@@ -29,8 +30,9 @@ type talk struct {
 
 // spoken is a text, or the code of a close frame.
 type spoken struct {
-	text  []byte
-	close bool
+	text   []byte
+	packed bool // the text is deflated
+	close  bool
 }
 
 // maxSaid bounds the text that waits to be obeyed: past it a client is not read from. One message is always taken.
@@ -39,6 +41,9 @@ const maxSaid = 64 << 10
 func newTalk(p *peer) *talk {
 	t := &talk{peer: p, upstream: p.terms.upstream}
 	t.frames = frames{state: ws.StateServerSide, limit: p.terms.messageBytes, hear: t.hear}
+	if p.terms.deflates {
+		t.frames.deflates, t.frames.hearPacked = true, t.hearPacked
+	}
 	return t
 }
 
@@ -75,13 +80,29 @@ func (t *talk) obey() {
 			frame := appendFrame(nil, opClose, s.text)
 			t.part(frame)
 			t.reply(frame)
-		case !t.obeyOne(s.text):
+		case !t.obeySpoken(s):
 			t.peer.Follower.Close(gateway.ReasonBadRequest)
 			t.mu.Lock()
 			t.said, t.bytes = nil, 0
 			t.mu.Unlock()
 		}
 	}
+}
+
+// obeySpoken does what a text asks for. It returns false if that is nothing that the wire allows, and the client is told why.
+func (t *talk) obeySpoken(s spoken) bool {
+	if s.packed {
+		text, err := inflate(s.text, t.frames.limit)
+		if err == nil && !utf8.Valid(text) {
+			err = notUTF8
+		}
+		if err != nil {
+			t.endFor(err)
+			return false
+		}
+		s.text = text
+	}
+	return t.obeyOne(s.text)
 }
 
 // reply has a frame written in order with everything else.

@@ -16,14 +16,27 @@ import (
 const DefaultMessageBytes = 4 << 20
 
 // New returns the transport. A client that sends a message of more than messageBytes is closed with 1009; 0 means
-// [DefaultMessageBytes].
-func New(messageBytes int) transport.Transport {
-	return &sockets{messageBytes: cmp.Or(messageBytes, DefaultMessageBytes)}
+// [DefaultMessageBytes]. With clients that speak permessage-deflate, messages of at least deflateFrom bytes are deflated; 0 means
+// [wire.DefaultDeflateFrom].
+func New(messageBytes, deflateFrom int) transport.Transport {
+	t := &sockets{messageBytes: cmp.Or(messageBytes, DefaultMessageBytes)}
+	t.raw[0].format, t.enveloped[0].format = Raw, Enveloped
+	t.raw[1].format, t.enveloped[1].format = RawDeflated, EnvelopedDeflated
+	if deflateFrom != 0 && deflateFrom != wire.DefaultDeflateFrom {
+		t.raw[1].format, t.enveloped[1].format = deflated(Raw, deflateFrom), deflated(Enveloped, deflateFrom)
+	}
+	return t
 }
 
 type sockets struct {
 	messageBytes   int
-	raw, enveloped transport.Shared[terms]
+	raw, enveloped [2]written // plain, and deflated
+}
+
+// written are WebSockets that get the same bytes.
+type written struct {
+	format *gateway.Format
+	terms  transport.Shared[terms]
 }
 
 var _ transport.Transport = (*sockets)(nil)
@@ -37,20 +50,25 @@ type terms struct {
 	offer        transport.Offer
 	upstream     transport.Upstream // nil where nothing may be sent up
 	messageBytes int
+	deflates     bool // permessage-deflate was agreed on
 }
 
-func (t *sockets) termsOf(f *transport.Request, enveloped bool) *terms {
-	shared, format := &t.raw, Raw
+func (t *sockets) termsOf(f *transport.Request, enveloped, deflates bool) *terms {
+	kinds := &t.raw
 	if enveloped {
-		shared, format = &t.enveloped, Enveloped
+		kinds = &t.enveloped
 	}
-	return shared.Get(
+	as := &kinds[0]
+	if deflates {
+		as = &kinds[1]
+	}
+	return as.terms.Get(
 		func(have *terms) bool {
 			return have.Ping == f.Ping && have.upstream == f.Upstream && have.offer.Equal(f.Offer)
 		},
 		func() *terms {
-			return &terms{offer: f.Offer, upstream: f.Upstream, messageBytes: t.messageBytes, Terms: gateway.Terms{
-				Format: format, Class: uint8(transport.WebSocket), Ping: f.Ping, Live: enveloped, Raw: !enveloped,
+			return &terms{offer: f.Offer, upstream: f.Upstream, messageBytes: t.messageBytes, deflates: deflates, Terms: gateway.Terms{
+				Format: as.format, Class: uint8(transport.WebSocket), Ping: f.Ping, Live: enveloped, Raw: !enveloped,
 			}}
 		},
 	)
@@ -58,20 +76,23 @@ func (t *sockets) termsOf(f *transport.Request, enveloped bool) *terms {
 
 // Serve implements [transport.Transport]. It refuses what is no handshake with one of this package's errors.
 func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
-	accept, protocol, err := handshake(&f.Handshake)
+	agreed, err := handshake(&f.Handshake)
 	if err != nil {
 		return 0, err
+	}
+	if !f.Compress {
+		agreed.extensions = ""
 	}
 	conn, fields, err := x.Take()
 	if err != nil {
 		return 0, err
 	}
-	enveloped := f.Wrap || protocol != ""
-	greeting := appendHead(make([]byte, 0, 512), accept, protocol, fields)
+	enveloped := f.Wrap || agreed.protocol != ""
+	greeting := agreed.appendHead(make([]byte, 0, 512), fields)
 	if enveloped {
 		greeting = appendFrame(greeting, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
 	}
-	p := &peer{conn: conn, terms: t.termsOf(f, enveloped), greeting: &greeting}
+	p := &peer{conn: conn, terms: t.termsOf(f, enveloped, agreed.extensions != ""), greeting: &greeting}
 	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &p.terms.Terms})
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
