@@ -64,9 +64,9 @@ type Rule struct {
 
 // Compression says what is deflated. A message is deflated once for all who follow.
 type Compression struct {
-	WebSocket bool `key:"websocket" help:"deflate messages on WebSockets whose client offers permessage-deflate, browsers that fail on it excepted"`
-	HTTP      bool `key:"http" help:"answer followers that accept gzip with it: event streams, other streams and polls"`
-	From      Size `key:"from" help:"size of a message from which it is deflated; smaller ones go as they are"`
+	WebSocket bool   `key:"websocket" help:"deflate messages on WebSockets whose client offers permessage-deflate, browsers that fail on it excepted"`
+	HTTP      string `key:"http" choices:"off asked on" help:"answer followers that accept gzip with it: off, asked (polls, and streams whose URL says compress=1) or on (streams too)"`
+	From      Size   `key:"from" help:"size of a message from which it is deflated; smaller ones go as they are"`
 }
 
 // Idempotency bounds the memory of publishes.
@@ -97,7 +97,7 @@ func Default() Config {
 			TopicBytes: Size(gateway.DefaultRetention.Bytes),
 			Age:        Duration(gateway.DefaultRetention.Age),
 		},
-		Compression: Compression{WebSocket: true, HTTP: true, From: 512},
+		Compression: Compression{WebSocket: true, HTTP: "asked", From: 512},
 		Ping:        Duration(20 * time.Second),
 		Poll:        Duration(5 * time.Second),
 		Idempotency: Idempotency{Keys: 100_000, Window: Duration(5 * time.Minute)},

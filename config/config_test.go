@@ -168,6 +168,8 @@ func TestEveryOption(t *testing.T) {
 			value = "debug"
 		case o.Key == "log.format":
 			value = "json"
+		case o.Key == "compression.http":
+			value = "on"
 		case o.kind.Kind() == reflect.Int:
 			value = "77"
 		case o.kind == reflect.TypeFor[Size]():

@@ -59,7 +59,9 @@ func atHTTP(target, fields string) string { return atLoops(target, "TE: trailers
 func TestLoopsAndHTTPAnswerTheSame(t *testing.T) {
 	s := start(t, Options{Node: "n1", Origins: []string{"https://good.example"}})
 	s.ask("POST", "/topics/a", "one")
+	s.ask("POST", "/topics/large", strings.Repeat("one ", 500))
 	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+	const webKit = "User-Agent: Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1\r\n"
 	own := regexp.MustCompile(`(?m)^Date: .*\r\n|"session":"[^"]*",|, `)
 	for _, c := range []struct{ target, fields string }{
 		{"/topics/a", ""},
@@ -79,6 +81,13 @@ func TestLoopsAndHTTPAnswerTheSame(t *testing.T) {
 		{"/topics/a?since=all", upgrade + "Sec-WebSocket-Protocol: x\r\nSec-WebSocket-Protocol: tidings.v1\r\nOrigin: https://good.example\r\n"},
 		{"/topics/a?since=all", upgrade + "Origin: https://bad.example\r\n"},
 		{"/topics/a", strings.Replace(upgrade, "13", "8", 1)},
+		{"/topics/a?since=all", upgrade + "Sec-WebSocket-Extensions: permessage-deflate\r\n"},
+		{"/topics/a?since=all", upgrade + "Sec-WebSocket-Extensions: x\r\nSec-WebSocket-Extensions: permessage-deflate\r\n" + webKit},
+		{"/topics/a?since=all", upgrade + "Sec-WebSocket-Extensions: permessage-deflate;\r\n"},
+		{"/topics/a?since=all&compress=1", "Accept: text/event-stream\r\nAccept-Encoding: br\r\nAccept-Encoding: gzip\r\n"},
+		{"/topics/large", "Accept-Encoding: gzip\r\n"},
+		{"/topics/large?compress=0", "Accept-Encoding: gzip\r\n"},
+		{"/topics/large?wait=1&since=all", "Accept-Encoding: gzip\r\n"},
 		{"/topics/a?since=never", ""},
 		{"/topics/a//b", ""},
 		{"/topics", ""},

@@ -63,6 +63,7 @@ type asked struct {
 	Limit     scalar                 `json:"limit"`
 	Ping      scalar                 `json:"ping"`
 	Wrap      scalar                 `json:"wrap"`
+	Compress  scalar                 `json:"compress"`
 }
 
 // read takes what is asked from the path and the query of a GET. The n-th since belongs to the n-th topic, and a single one to all.
@@ -74,7 +75,7 @@ func (v *visit) read() error {
 	p, a := v.params, &v.asked
 	*a = asked{
 		Transport: p.get("transport"), Session: p.get("session"), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
-		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")), Follow: a.Follow[:0],
+		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
 	}
 	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
 		topic, err := unescapeTopic(escaped)
@@ -126,6 +127,8 @@ type terms struct {
 	limit int
 	ping  time.Duration
 	wrap  bool
+	// compress says that the client asks for what is compressed, bare that it refuses it. Most say neither.
+	compress, bare bool
 }
 
 // The bounds of polls.
@@ -157,18 +160,30 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 		}
 		t.ping = max(minPing, min(time.Duration(min(n, uint64(maxPing.Milliseconds())))*time.Millisecond, s.options.Ping))
 	}
-	switch a.Wrap {
-	case "", "0", "false":
-	case "1", "true":
-		t.wrap = true
-	default:
-		return t, badParameter.of("wrap is 1 or 0, not " + quote(string(a.Wrap)))
+	var err error
+	if t.wrap, err = a.Wrap.yes("wrap"); err != nil {
+		return t, err
 	}
+	if t.compress, err = a.Compress.yes("compress"); err != nil {
+		return t, err
+	}
+	t.bare = a.Compress != "" && !t.compress
 	const longest = 64
 	if len(a.Session) > longest || strings.Trim(a.Session, sessionLetters) != "" {
 		return t, badParameter.of("session is at most 64 letters, digits, - and _")
 	}
 	return t, nil
+}
+
+// yes understands a parameter that is a yes or a no; to say nothing is a no.
+func (s scalar) yes(name string) (bool, error) {
+	switch s {
+	case "", "0", "false":
+		return false, nil
+	case "1", "true":
+		return true, nil
+	}
+	return false, badParameter.of(name + " is 1 or 0, not " + quote(string(s)))
 }
 
 const sessionLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
@@ -216,7 +231,7 @@ func (s *Server) plan(v *visit) (err error) {
 		Gateway: s.gateway, Follows: v.follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping,
 		PollMS: int(s.options.PollInterval.Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
 		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(v.follows) != 1 || !v.follows[0].Pattern.Exact(),
-		Known: q.known, Handshake: q.handshake,
+		Known: q.known, Handshake: q.handshake, Compress: s.compresses(choice.Kind, q, &t),
 	}
 	if choice.Kind == transport.WebSocket {
 		v.request.Upstream = s.upstreamFor(grant, q.entry.loopback)

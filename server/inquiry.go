@@ -16,6 +16,8 @@ type inquiry struct {
 	path      string // as it was sent
 	query     string
 	accept    string
+	encodings string // Accept-Encoding
+	userAgent string
 	lastEvent string // Last-Event-ID
 	known     string // If-None-Match
 	handshake transport.Handshake
@@ -26,7 +28,8 @@ func inquiryOf(c *call) inquiry {
 	field := func(name string) string { return strings.Join(c.r.Header[name], ",") }
 	q := inquiry{
 		entry: c.entry, path: c.r.URL.EscapedPath(), query: c.r.URL.RawQuery,
-		accept: field("Accept"), lastEvent: c.r.Header.Get("Last-Event-ID"), handshake: transport.HandshakeOf(c.r),
+		accept: field("Accept"), encodings: field("Accept-Encoding"), userAgent: c.r.UserAgent(),
+		lastEvent: c.r.Header.Get("Last-Event-ID"), handshake: transport.HandshakeOf(c.r),
 	}
 	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
 		q.known = field("If-None-Match")
@@ -41,7 +44,8 @@ func inquiryBy(r *front.Request, loopback bool) inquiry {
 			right: toFollow, kind: transport.Poll, host: r.Host, origin: r.Origin, site: r.SecFetchSite,
 			token: bearer(r.Authorization), loopback: loopback,
 		},
-		path: r.Path, query: r.Query, accept: r.Accept, lastEvent: r.LastEventID, known: r.IfNoneMatch,
+		path: r.Path, query: r.Query, accept: r.Accept, encodings: r.AcceptEncoding, userAgent: r.UserAgent,
+		lastEvent: r.LastEventID, known: r.IfNoneMatch,
 		handshake: transport.Handshake{
 			Get: true, HTTP11: true, Upgrade: r.Upgrade, Connection: r.Connection, Key: r.SecWebSocketKey,
 			Version: r.SecWebSocketVersion, Protocols: r.SecWebSocketProtocol, Extensions: r.SecWebSocketExtensions,

@@ -49,6 +49,7 @@ type Options struct {
 
 	NoDeflate   bool // do not deflate messages on WebSockets
 	NoGzip      bool // do not answer followers with gzip
+	GzipStreams bool // answer with gzip also on streams whose client accepts it but has not asked by compress=1
 	DeflateFrom int  // size in bytes of a message from which it is deflated by either; default 512
 
 	Ping         time.Duration // heartbeat of streams, from 1 s; default 20 s

@@ -112,6 +112,7 @@ var causes = []struct {
 	{websocket.ErrUpgrade, upgradeRequired},
 	{websocket.ErrVersion, upgradeRequired},
 	{websocket.ErrKey, badRequest},
+	{websocket.ErrExtensions, badRequest},
 	{context.Canceled, busy}, // nothing was stored, and whoever asked has most likely left
 	{context.DeadlineExceeded, busy},
 }

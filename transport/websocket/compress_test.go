@@ -28,7 +28,7 @@ func (r *rig) dialDeflated(query, extensions string) (*deflatedSocket, string) {
 		r.Fatal(err)
 	}
 	from := bufio.NewReader(c)
-	resp, err := http.ReadResponse(from, nil) //nolint:bodyclose // a 101 has none
+	resp, err := http.ReadResponse(from, nil)
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		r.Fatalf("%v, %v", resp, err)
 	}
