@@ -10,6 +10,8 @@ type FollowOptions struct {
 	Start *Start
 	Peer  Peer
 	Terms *Terms
+	// Shard is the number of the shard that is to serve it, from 1: that which its connection's host is for. 0 is any.
+	Shard int
 }
 
 // Follower is one client's live position. Its shard alone serves it; its methods tell the shard, from any goroutine. The zero
@@ -86,7 +88,11 @@ const maxPause = 365 * 24 * time.Hour
 // Follow brings f to life: its peer gets what comes after o.Start until it ends. It fails with [ErrClosed], and then the peer is not
 // called.
 func (g *Gateway) Follow(f *Follower, o FollowOptions) error {
-	f.shard = g.shards[g.nextShard.Add(1)%uint64(len(g.shards))]
+	n := uint64(o.Shard - 1)
+	if o.Shard <= 0 {
+		n = g.nextShard.Add(1)
+	}
+	f.shard = g.shards[n%uint64(len(g.shards))]
 	f.peer, f.terms = o.Peer, o.Terms
 	f.talk.word.Store(uint64(len(o.Start.position.subs)) * talkFollow)
 	if !f.shard.post(command{op: opFollow, follower: f, with: o.Start}) {

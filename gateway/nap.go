@@ -29,25 +29,14 @@ func (s *shard) hear(seq uint64) {
 }
 
 // nap waits. Until it is over nothing but shake wakes the shard, and hear if there is much.
-func (s *shard) nap(alarm *time.Timer) {
+func (s *shard) nap(w *seat) {
 	s.napping.Store(true)
-	if s.called() {
-		// Work came in before it could be known that nobody would shake. Whoever took the flag has rung.
-		if !s.napping.CompareAndSwap(true, false) {
-			<-s.wake
-		}
-		return
+	if !s.called() { // else work came in before it could be known that nobody would shake it
+		w.Wait(napTime)
 	}
-	alarm.Reset(napTime)
-	select {
-	case <-s.wake:
-	case <-alarm.C:
-		if !s.napping.CompareAndSwap(true, false) {
-			<-s.wake
-		}
-		if s.last.next.Load() == nil {
-			s.unwanted = 0 // nobody publishes any more: the next message may as well wake it
-		}
+	s.napping.Store(false)
+	if s.last.next.Load() == nil {
+		s.unwanted = 0 // nobody publishes any more: the next message may as well wake it
 	}
 }
 
@@ -61,7 +50,7 @@ func (s *shard) called() bool {
 // shake wakes the shard, from a nap too.
 func (s *shard) shake() {
 	if s.napping.Load() && s.napping.CompareAndSwap(true, false) {
-		s.wake <- struct{}{}
+		s.seat.Load().Wake()
 		return
 	}
 	s.rouse()

@@ -21,6 +21,10 @@ func (s *shard) obey() (over bool) {
 		c := &s.commands[s.obeyed]
 		s.obeyed++
 		switch {
+		case c.op == opHost:
+			w, _ := c.with.(Waiter)
+			s.sit(w)
+			s.hosted.Store(w != nil)
 		case c.op == opDrain:
 			s.draining = true
 			s.endAll(ReasonDraining)

@@ -29,10 +29,11 @@ type shard struct {
 	inbox   []command // guarded by inboxMu
 	closed  bool      // guarded by inboxMu
 
-	asleep  atomic.Bool   // it waits on wake, or is about to
-	napping atomic.Bool   // it waits for what does not come along the log, see nap
-	wake    chan struct{} // holds one
-	walked  atomic.Uint64 // seq of the last message walked
+	asleep  atomic.Bool          // it waits, or is about to
+	napping atomic.Bool          // it waits for what does not come along the log, see nap
+	seat    atomic.Pointer[seat] // what it waits by; set by the goroutine
+	hosted  atomic.Bool          // that is somebody else's
+	walked  atomic.Uint64        // seq of the last message walked
 
 	// What follows is owned by the goroutine.
 	commands   []command // the last inbox
@@ -70,6 +71,7 @@ const (
 	opAdd
 	opRemove
 	opDrain
+	opHost
 )
 
 // command is something that another goroutine wants of a shard.
@@ -77,7 +79,7 @@ type command struct {
 	op       opcode
 	reason   uint8 // index in Reasons
 	follower *Follower
-	with     any // opFollow: *Start; opDrain: func(); of what a client asks for: *arguments
+	with     any // opFollow: *Start; opDrain: func(); opHost: Waiter or nil; of what a client asks for: *arguments
 }
 
 // arguments are what is rare in a command.
@@ -90,11 +92,12 @@ type arguments struct {
 
 func newShard(g *Gateway) *shard {
 	s := &shard{
-		gateway: g, wake: make(chan struct{}, 1), last: g.history.newest,
+		gateway: g, last: g.history.newest,
 		audiences: audiences{exact: make(map[string]*audience), interest: &g.interest},
 		counting:  make([]classCounts, g.options.Classes), countClass: make([]bool, g.options.Classes),
 		counted: make([]publicCounts, g.options.Classes),
 	}
+	s.sit(nil)
 	s.small.steady()
 	s.large.steady()
 	return s
@@ -115,41 +118,30 @@ func (s *shard) post(c command) bool {
 // rouse wakes the shard if it sleeps. It costs next to nothing if it does not.
 func (s *shard) rouse() {
 	if s.asleep.Load() && s.asleep.CompareAndSwap(true, false) {
-		s.wake <- struct{}{}
+		s.seat.Load().Wake()
 	}
 }
 
 // run is the shard's goroutine.
 func (s *shard) run() {
-	alarm := time.NewTimer(time.Hour)
-	defer alarm.Stop()
+	defer func() { s.seat.Load().Left() }()
 	for {
 		busy, over := s.turn()
 		if over {
 			return
 		}
-		if busy {
-			continue
-		}
-		if s.idles() {
-			s.nap(alarm)
-			continue
-		}
-		s.asleep.Store(true)
-		if s.pending() {
-			// Work came in before it could be known that nobody would ring. Whoever took the flag has rung.
-			if !s.asleep.CompareAndSwap(true, false) {
-				<-s.wake
+		w := s.seat.Load()
+		switch {
+		case busy:
+			w.Wait(0)
+		case s.idles():
+			s.nap(w)
+		default:
+			s.asleep.Store(true)
+			if !s.pending() { // else work came in before it could be known that nobody would wake it
+				w.Wait(s.rest())
 			}
-			continue
-		}
-		alarm.Reset(s.rest())
-		select {
-		case <-s.wake:
-		case <-alarm.C:
-			if !s.asleep.CompareAndSwap(true, false) {
-				<-s.wake
-			}
+			s.asleep.Store(false)
 		}
 	}
 }

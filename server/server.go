@@ -99,11 +99,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("server: %s can be reached by others, and everybody could publish: set a publish key, "+
 			"listen on 127.0.0.1, or say that it is to be insecure", ln.Addr())
 	}
-	in, err := front.Listen(ln, &desk{server: s, loopback: loopback})
+	in, err := front.Listen(ln, &desk{server: s, loopback: loopback}, s.host)
 	if err != nil {
 		_ = ln.Close() // nothing was accepted from it
 		return fmt.Errorf("server: %w", err)
 	}
+	defer in.Release()
 	defer in.Quiet()
 	var unused fresh
 	// Streams end when they end: there is no WriteTimeout. A slow body is bounded where it is read.
@@ -142,6 +143,15 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("server: stopped with requests in flight: %w", err)
 	}
 	return nil
+}
+
+// host has the loops of a listener run by the shards: what a client asks and what it is answered never change hands. The gateway's
+// other listeners have goroutines of their own.
+func (s *Server) host(n int, l *park.Loop) (release func()) {
+	if n >= s.gateway.Shards() {
+		return nil
+	}
+	return s.gateway.Host(n, l)
 }
 
 // Drain makes the server unready, refuses new followers, and tells those there are to come back later. It returns when

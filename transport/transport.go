@@ -56,6 +56,7 @@ type Request struct {
 	PollMS  int            // for polls: when to ask again
 	Session string         // a label for this client
 	Node    string         // this gateway's name
+	Shard   int            // see [gateway.FollowOptions]
 	Offer   Offer
 	// Known are the entity tags that the client of a poll has (If-None-Match).
 	Known     string

@@ -35,10 +35,10 @@ var (
 )
 
 // Listen puts s in front of whoever accepts from the Front. Where ln is not one of TCP, or on systems without loops, the Front accepts what ln
-// does.
-func Listen(ln net.Listener, s Server) (*Front, error) {
+// does. host may be nil.
+func Listen(ln net.Listener, s Server, host park.Host) (*Front, error) {
 	f := &Front{listener: ln, server: s, come: make(chan struct{}, 1), closed: make(chan struct{})}
-	f.loops = park.NewLoops(f)
+	f.loops = park.NewLoops(f, host)
 	watched, err := f.loops.Listen(ln)
 	f.direct = !watched
 	return f, err
@@ -126,6 +126,12 @@ func (f *Front) Close() error {
 
 // Quiet closes the connections on which nothing is asked and nothing is under way.
 func (f *Front) Quiet() { f.loops.Quiet() }
+
+// Release closes the Front and gives its loops back from their hosts.
+func (f *Front) Release() {
+	_ = f.Close() // it was closed before, or its error is nobody's any more
+	f.loops.Release()
+}
 
 // Addr implements [net.Listener].
 func (f *Front) Addr() net.Addr { return f.listener.Addr() }

@@ -30,7 +30,7 @@ func (c *counter) Pass(nc net.Conn) { c.conns <- nc }
 func desk(t *testing.T) (*counter, *Loops, func() net.Conn) {
 	t.Helper()
 	c := &counter{asked: make(chan string, 64), conns: make(chan net.Conn, 64)}
-	loops := NewLoops(c)
+	loops := NewLoops(c, nil)
 	ln := listen(t, "tcp", "127.0.0.1:0")
 	if ok, err := loops.Listen(ln); !ok || err != nil {
 		t.Fatal(ok, err)

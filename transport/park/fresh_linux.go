@@ -20,6 +20,9 @@ type Fresh struct {
 
 var _ Exchange = (*Fresh)(nil)
 
+// Shard returns the place among the listener's loops of the one that has the connection, from 1; 0 if it has none.
+func (x *Fresh) Shard() int { return x.sock.watcher().place }
+
 // become moves the connection on from asking.
 func (x *Fresh) become(next phase) *socket {
 	c := x.sock
@@ -74,7 +77,7 @@ func (p *passed) Read(b []byte) (int, error) {
 }
 
 // pass hands the connection on with all that it has said. It is busy.
-func (l *loop) pass(c *socket, said []byte) {
+func (l *Loop) pass(c *socket, said []byte) {
 	c.mu.Lock()
 	if c.phase == closed {
 		c.closeFD()

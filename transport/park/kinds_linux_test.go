@@ -65,7 +65,7 @@ func (f *front) Close() error {
 func loopsBefore(t *testing.T, answer func(Exchange), takes func(*Fresh, string) bool) (string, *http.Client) {
 	t.Helper()
 	f := &front{Listener: listen(t, "tcp", "127.0.0.1:0"), t: t, takes: takes, answer: answer, conns: make(chan net.Conn, 8), closed: make(chan struct{})}
-	loops := NewLoops(f)
+	loops := NewLoops(f, nil)
 	if ok, err := loops.Listen(f.Listener); !ok || err != nil {
 		t.Fatal(ok, err)
 	}

@@ -14,7 +14,8 @@ import (
 type listener struct {
 	mu   sync.Mutex // guards the rest; taken before that of the Loops
 	fd   int        // 0 if there is none
-	kept []*loop    // live until there is none; the first watches it
+	kept []*Loop    // live until Release; the first watches it
+	free []func()   // end what their hosts do
 }
 
 // Listen has the loops accept connections of ln until Drain. It returns false for what they cannot watch: ln is still the caller's
@@ -45,6 +46,16 @@ func (ls *Loops) Listen(ln net.Listener) (bool, error) {
 			return false, err
 		}
 		ls.listener.kept = append(ls.listener.kept, l)
+		l.place = len(ls.listener.kept)
+		var release func()
+		if ls.host != nil {
+			release = ls.host(l.place-1, l)
+		}
+		if release != nil {
+			ls.listener.free = append(ls.listener.free, release)
+		} else {
+			go l.run()
+		}
 	}
 	ls.listener.fd = fd
 	ls.listener.watch()
@@ -81,7 +92,7 @@ func (ln *listener) unwatch() {
 }
 
 // accept takes connections of the listener and spreads them over the loops.
-func (l *loop) accept() {
+func (l *Loop) accept() {
 	const slice = 64 // there is other work
 	ln := &l.home.listener
 	ln.mu.Lock()
@@ -107,7 +118,7 @@ func (l *loop) accept() {
 }
 
 // acceptOn watches a listener again that was left alone.
-func (l *loop) acceptOn() {
+func (l *Loop) acceptOn() {
 	l.paused = 0
 	ln := &l.home.listener
 	ln.mu.Lock()
@@ -156,8 +167,19 @@ func (ls *Loops) Drain() {
 	ln.unwatch()
 	_ = unix.Close(ln.fd)
 	ln.fd = 0
+}
+
+// Release drains the loops and gives them back from their hosts. They last until their connections have ended.
+func (ls *Loops) Release() {
+	ls.Drain()
+	ln := &ls.listener
+	ln.mu.Lock()
+	defer ln.mu.Unlock()
+	for _, release := range ln.free {
+		release()
+	}
 	for _, l := range ln.kept {
 		ls.leave(l)
 	}
-	ln.kept = nil
+	ln.kept, ln.free = nil, nil
 }

@@ -12,12 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop is an epoll set and the goroutine that waits on it, reads from its connections and calls their handlers.
-type loop struct {
+// Loop is an epoll set and whoever waits on it, reads from its connections and calls their handlers: a goroutine of its own, or a host
+// that calls Wait. There is one at a time.
+type Loop struct {
 	home   *Loops
 	file   *os.File // of the epoll set: Go's own poller waits on it, so that no thread does
+	raw    syscall.RawConn
+	look   func(uintptr) bool // made once, for raw
 	epoll  int
 	number uint8
+	place  int // among the loops of a listener, from 1; 0 if it is none of them
 	held   int // slots in use, and the listener; guarded by home.mu
 
 	mu         sync.Mutex
@@ -27,16 +31,20 @@ type loop struct {
 	generation uint8              // of the connection that was watched last; guarded by mu
 	again      []*socket          // to be read from, though no event says so; guarded by mu
 
-	asleep atomic.Bool  // it waits for events, or is about to
-	timed  atomic.Int32 // connections that have something due
+	sleeping atomic.Bool  // it waits for events, or is about to
+	woken    atomic.Bool  // it is not to wait: Wake was called
+	timed    atomic.Int32 // connections that have something due
 
-	// What follows is the goroutine's.
+	// What follows is of whoever waits.
 	buffer [64 << 10]byte
-	ready  []*socket // the last again
-	conns  []*socket // of a sweep
-	glance bool      // it is not to wait: there is work
-	dirty  bool      // the deadline of file is in the past
-	armed  bool      // a sweep is due
+	events [256]unix.EpollEvent
+	told   [256]*socket  // whom the events are for
+	n      int           // of events, or below 0 after an error
+	glance bool          // it is not to wait: there is work
+	dirty  bool          // the deadline of file is in the past
+	armed  time.Duration // the deadline of file by the loops' clock; 0 if there is none
+	ready  []*socket     // the last again
+	conns  []*socket     // of a sweep
 	swept  uint32
 	paused uint32 // when accepting goes on; 0 if it does
 }
@@ -53,8 +61,8 @@ const listenerSlot = -1
 // Every event that is ever wanted, told once each time it becomes true.
 const interest = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
-// newLoop starts a loop. home.mu is held.
-func newLoop(home *Loops) (*loop, error) {
+// newLoop makes a loop on which nobody waits yet. home.mu is held.
+func newLoop(home *Loops) (*Loop, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("park: %w", err)
@@ -63,22 +71,21 @@ func newLoop(home *Loops) (*loop, error) {
 		_ = unix.Close(epoll) // the error above is the one to tell
 		return nil, fmt.Errorf("park: %w", err)
 	}
-	l := &loop{home: home, epoll: epoll, file: os.NewFile(uintptr(epoll), "epoll")}
-	raw, err := l.file.SyscallConn()
-	if err == nil {
+	l := &Loop{home: home, epoll: epoll, file: os.NewFile(uintptr(epoll), "epoll")}
+	l.look = l.lookAt
+	if l.raw, err = l.file.SyscallConn(); err == nil {
 		err = enlist(l)
 	}
 	if err != nil {
 		_ = l.file.Close() // the error above is the one to tell
 		return nil, fmt.Errorf("park: %w", err)
 	}
-	go l.run(raw)
 	return l, nil
 }
 
 // watch has the loop tell c of events from now on, of those that hold already at once. There must be room for it (see pick), which
 // is given back on an error.
-func (l *loop) watch(c *socket) error {
+func (l *Loop) watch(c *socket) error {
 	l.mu.Lock()
 	var at int32
 	if n := len(l.free); n > 0 {
@@ -103,7 +110,7 @@ func (l *loop) watch(c *socket) error {
 }
 
 // drop gives c's slot back. The last one ends the loop.
-func (l *loop) drop(c *socket) {
+func (l *Loop) drop(c *socket) {
 	l.mu.Lock()
 	l.slots[c.slot/slotBlock][c.slot%slotBlock].conn = nil
 	l.free = append(l.free, c.slot)
@@ -113,7 +120,7 @@ func (l *loop) drop(c *socket) {
 }
 
 // connections appends all that the loop watches to dst.
-func (l *loop) connections(dst []*socket) []*socket {
+func (l *Loop) connections(dst []*socket) []*socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.used {
@@ -125,90 +132,110 @@ func (l *loop) connections(dst []*socket) []*socket {
 }
 
 // post has c read from, though there is no event.
-func (l *loop) post(c *socket) {
+func (l *Loop) post(c *socket) {
 	l.mu.Lock()
 	l.again = append(l.again, c)
 	l.mu.Unlock()
-	l.wake()
+	l.Wake()
 }
 
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// wake ends the loop's wait: the deadline of what it waits for is moved. That takes no system call.
-func (l *loop) wake() {
-	if l.asleep.Load() && l.asleep.CompareAndSwap(true, false) {
+// Wake ends a Wait, or the next one. It moves the deadline of what is waited for, which takes no system call.
+func (l *Loop) Wake() {
+	l.woken.Store(true)
+	if l.sleeping.Load() && l.sleeping.CompareAndSwap(true, false) {
 		_ = l.file.SetReadDeadline(past) // it fails when the loop has ended
 	}
 }
 
-// run tells connections of their events until the set is closed.
-func (l *loop) run(raw syscall.RawConn) {
-	var events [256]unix.EpollEvent
-	var conns [len(events)]*socket
-	n := 0
-	look := func(uintptr) bool {
-		var err error
-		for {
-			n, err = unix.EpollWait(l.epoll, events[:], 0)
-			if !errors.Is(err, unix.EINTR) {
-				return n != 0 || err != nil || l.glance
-			}
-		}
-	}
-	for {
-		n = 0
-		switch err := l.wait(raw, look); {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			l.dirty, l.armed, n = true, false, 0
-		case err != nil || n < 0:
-			return
-		}
-		l.mu.Lock()
-		for i := range n {
-			conns[i] = nil
-			at := events[i].Fd
-			if at == listenerSlot {
-				continue
-			}
-			if c := l.slots[at/slotBlock][at%slotBlock].conn; c != nil && int32(c.generation) == events[i].Pad {
-				conns[i] = c
-			}
-		}
-		l.mu.Unlock()
-		for i, c := range conns[:n] {
-			if c != nil {
-				l.event(c, events[i].Events)
-				conns[i] = nil
-			} else if events[i].Fd == listenerSlot {
-				l.accept()
-			}
-		}
-		l.readOn()
-		l.sweep()
+// Left has a goroutine of the loop's own wait where a host did.
+func (l *Loop) Left() { go l.run() }
+
+// run waits until the loop has ended.
+func (l *Loop) run() {
+	for l.wait(time.Hour) {
 	}
 }
 
-// wait returns when there are events, work that was posted, or a sweep is due.
-func (l *loop) wait(raw syscall.RawConn, look func(uintptr) bool) error {
-	switch timed := l.timed.Load() > 0 || l.paused > 0; {
-	case timed && !l.armed:
-		_ = l.file.SetReadDeadline(time.Now().Add(time.Second)) // it fails when the loop has ended, and that shows below
-		l.armed = true
-	case l.dirty && !timed:
-		_ = l.file.SetReadDeadline(time.Time{})
+// Wait tells connections of their events, for d or until Wake, or until there were some; with 0 it looks for them once.
+func (l *Loop) Wait(d time.Duration) { l.wait(d) }
+
+// wait is Wait; it returns false when the loop has ended.
+func (l *Loop) wait(d time.Duration) bool {
+	l.n = 0
+	l.arm(d)
+	l.sleeping.Store(true)
+	l.glance = l.woken.Swap(false) || d == 0
+	err := l.raw.Read(l.look)
+	l.sleeping.Store(false)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		l.dirty, l.armed, l.n = true, 0, 0
+	case err != nil || l.n < 0:
+		return false
 	}
+	if l.n > 0 {
+		l.tell()
+	}
+	l.readOn()
+	l.sweep()
+	return true
+}
+
+// arm sets the deadline of a wait of d. One that is earlier than need be is left: that costs a wait for nothing, and to move it costs
+// each.
+func (l *Loop) arm(d time.Duration) {
+	if l.timed.Load() > 0 || l.paused > 0 {
+		d = min(d, time.Second)
+	}
+	at := time.Since(began)
+	if !l.dirty && (d == 0 || l.armed > at && l.armed <= at+d) {
+		return
+	}
+	l.armed = at + max(d, time.Millisecond)
+	_ = l.file.SetReadDeadline(began.Add(l.armed)) // it fails when the loop has ended, and that shows when it is waited for
 	l.dirty = false
-	l.asleep.Store(true)
-	defer l.asleep.Store(false)
+}
+
+// lookAt takes the events that there are. It returns false if there is to be waited for some.
+func (l *Loop) lookAt(uintptr) bool {
+	var err error
+	for {
+		l.n, err = unix.EpollWait(l.epoll, l.events[:], 0)
+		if !errors.Is(err, unix.EINTR) {
+			return l.n != 0 || err != nil || l.glance
+		}
+	}
+}
+
+// tell tells connections of their events.
+func (l *Loop) tell() {
 	l.mu.Lock()
-	l.glance = len(l.again) > 0
+	for i := range l.n {
+		l.told[i] = nil
+		at := l.events[i].Fd
+		if at == listenerSlot {
+			continue
+		}
+		if c := l.slots[at/slotBlock][at%slotBlock].conn; c != nil && int32(c.generation) == l.events[i].Pad {
+			l.told[i] = c
+		}
+	}
 	l.mu.Unlock()
-	return raw.Read(look)
+	for i, c := range l.told[:l.n] {
+		if c != nil {
+			l.event(c, l.events[i].Events)
+			l.told[i] = nil
+		} else if l.events[i].Fd == listenerSlot {
+			l.accept()
+		}
+	}
 }
 
 // readOn reads from connections that were posted.
-func (l *loop) readOn() {
+func (l *Loop) readOn() {
 	l.mu.Lock()
 	l.ready, l.again = l.again, l.ready[:0]
 	l.mu.Unlock()
@@ -227,7 +254,7 @@ func (l *loop) readOn() {
 }
 
 // sweep closes connections whose time is over, once a second.
-func (l *loop) sweep() {
+func (l *Loop) sweep() {
 	at := now()
 	if at == l.swept {
 		return

@@ -16,27 +16,32 @@ type Loops struct {
 	asker Asker // nil: every connection was read by somebody else first
 
 	mu   sync.Mutex
-	all  []*loop // guarded by mu; each ends with its last connection
+	all  []*Loop // guarded by mu; each ends with its last connection
 	next int     // guarded by mu
 
 	listener listener
+	host     Host
 	draining atomic.Bool // answers are the last on their connections
 }
 
 // common watch connections that were taken from a server which has no loops of its own.
 var common Loops
 
-// NewLoops returns loops that read requests for a.
-func NewLoops(a Asker) *Loops { return &Loops{asker: a} }
+// Host may have somebody wait on the n-th loop of a listener, counted from 0: then it returns what ends that. If it returns nil, the loop
+// has a goroutine of its own.
+type Host func(n int, l *Loop) (release func())
+
+// NewLoops returns loops that read requests for a. host may be nil.
+func NewLoops(a Asker, host Host) *Loops { return &Loops{asker: a, host: host} }
 
 // numbered finds a loop by the number that its connections know it by: one byte in each of them, where a pointer would be eight.
 var numbered struct {
 	mu  sync.Mutex
-	all [256]atomic.Pointer[loop] // set under mu; 0 is nobody's number
+	all [256]atomic.Pointer[Loop] // set under mu; 0 is nobody's number
 }
 
 // enlist gives l a number.
-func enlist(l *loop) error {
+func enlist(l *Loop) error {
 	numbered.mu.Lock()
 	defer numbered.mu.Unlock()
 	for i := 1; i < len(numbered.all); i++ {
@@ -54,11 +59,15 @@ func enlist(l *loop) error {
 func mostLoops() int { return min(runtime.GOMAXPROCS(0), 32) }
 
 // pick returns the next loop in turn with room made for one more connection.
-func (ls *Loops) pick() (*loop, error) {
+func (ls *Loops) pick() (*Loop, error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if len(ls.all) < mostLoops() {
-		return ls.add()
+		l, err := ls.add()
+		if err == nil {
+			go l.run()
+		}
+		return l, err
 	}
 	ls.next++
 	l := ls.all[ls.next%len(ls.all)]
@@ -66,8 +75,8 @@ func (ls *Loops) pick() (*loop, error) {
 	return l, nil
 }
 
-// add starts another loop. ls.mu is held.
-func (ls *Loops) add() (*loop, error) {
+// add makes another loop, on which nobody waits yet. ls.mu is held.
+func (ls *Loops) add() (*Loop, error) {
 	l, err := newLoop(ls)
 	if err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func (ls *Loops) add() (*loop, error) {
 }
 
 // leave takes one off from what l holds. The last one ends it.
-func (ls *Loops) leave(l *loop) {
+func (ls *Loops) leave(l *Loop) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if l.held--; l.held > 0 {
@@ -105,14 +114,14 @@ func (ls *Loops) Quiet() {
 
 // Close cuts every connection.
 func (ls *Loops) Close() {
-	ls.Drain()
+	ls.Release()
 	ls.each((*socket).shut)
 }
 
 // each calls fn with every connection, its lock held.
 func (ls *Loops) each(fn func(*socket)) {
 	ls.mu.Lock()
-	all := append([]*loop(nil), ls.all...)
+	all := append([]*Loop(nil), ls.all...)
 	ls.mu.Unlock()
 	for _, l := range all {
 		for _, c := range l.connections(nil) {

@@ -2,19 +2,40 @@
 
 package park
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // Loops are not to be had on this system: goroutines hold what they would.
 type Loops struct{}
 
+// Loop does not exist on this system.
+type Loop struct{}
+
+// Wait does nothing.
+func (*Loop) Wait(time.Duration) {}
+
+// Wake does nothing.
+func (*Loop) Wake() {}
+
+// Left does nothing.
+func (*Loop) Left() {}
+
+// Host is never called on this system.
+type Host func(n int, l *Loop) (release func())
+
 // NewLoops returns loops that do nothing.
-func NewLoops(Asker) *Loops { return new(Loops) }
+func NewLoops(Asker, Host) *Loops { return new(Loops) }
 
 // Listen returns false: the listener is the caller's.
 func (*Loops) Listen(net.Listener) (bool, error) { return false, nil }
 
 // Drain does nothing.
 func (*Loops) Drain() {}
+
+// Release does nothing.
+func (*Loops) Release() {}
 
 // Quiet does nothing.
 func (*Loops) Quiet() {}
@@ -30,5 +51,8 @@ type Fresh struct {
 	Last   bool
 	Exchange
 }
+
+// Shard returns 0.
+func (*Fresh) Shard() int { return 0 }
 
 func leave(net.Conn, []byte, *Loops) (Conn, bool) { return nil, false }

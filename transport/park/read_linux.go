@@ -11,7 +11,7 @@ import (
 )
 
 // event is called when something has become true of c.
-func (l *loop) event(c *socket, what uint32) {
+func (l *Loop) event(c *socket, what uint32) {
 	c.mu.Lock()
 	if c.fd < 0 {
 		c.mu.Unlock()
@@ -72,7 +72,7 @@ const readBudget = 256 << 10
 
 // read lets c be heard until there is nothing more for now. The connection is busy. Whole says that it is to be read to the end: only a
 // read that finds nothing tells of one.
-func (l *loop) read(c *socket, whole bool) {
+func (l *Loop) read(c *socket, whole bool) {
 	for spent := 0; ; {
 		early, fd, more := c.next()
 		if !more {
@@ -160,7 +160,7 @@ func (c *socket) rest() bool {
 
 // hear passes bytes on. It returns false when the connection is not the loop's any more. After Finish bytes are dropped: they are read only
 // so that the client's end is seen.
-func (l *loop) hear(c *socket, b []byte) bool {
+func (l *Loop) hear(c *socket, b []byte) bool {
 	c.mu.Lock()
 	at, h := c.phase, c.handler
 	c.clear(resumed)
@@ -183,7 +183,7 @@ func (l *loop) hear(c *socket, b []byte) bool {
 }
 
 // end closes a connection on which nothing can be read any more, and tells who does not know it yet. It is busy.
-func (l *loop) end(c *socket) {
+func (l *Loop) end(c *socket) {
 	c.mu.Lock()
 	was, h := c.phase, c.handler
 	c.phase = closed
@@ -202,7 +202,7 @@ const headBytes = 16 << 10
 const get = "GET "
 
 // ask has a request answered, once its head is complete. It returns false when the connection was passed on.
-func (l *loop) ask(c *socket, b []byte) bool {
+func (l *Loop) ask(c *socket, b []byte) bool {
 	c.mu.Lock()
 	if c.rare != nil && c.rare.begun != nil {
 		b = append(c.rare.begun, b...)

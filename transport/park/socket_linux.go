@@ -68,7 +68,7 @@ func (c *socket) settle() {
 }
 
 // watcher returns the loop that watches c, nil if none does.
-func (c *socket) watcher() *loop { return numbered.all[c.loop].Load() }
+func (c *socket) watcher() *Loop { return numbered.all[c.loop].Load() }
 
 // The times after which a connection is closed.
 const (
@@ -86,7 +86,7 @@ func (c *socket) expire(d time.Duration) {
 		if at == 0 {
 			l.timed.Add(-1)
 		} else if l.timed.Add(1) == 1 {
-			l.wake() // it may wait without an end
+			l.Wake() // it may wait without an end
 		}
 	}
 	c.due = at

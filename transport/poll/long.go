@@ -25,7 +25,7 @@ func (*long) Kind() transport.Kind { return transport.LongPoll }
 // Serve implements [transport.Transport].
 func (l *long) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	a := &answer{held: x.Hold(), terms: l.termsOf(f)}
-	err := f.Gateway.Follow(&a.Follower, gateway.FollowOptions{Start: f.Start, Peer: a, Terms: &a.terms.Terms})
+	err := f.Gateway.Follow(&a.Follower, gateway.FollowOptions{Start: f.Start, Peer: a, Terms: &a.terms.Terms, Shard: f.Shard})
 	if err != nil {
 		// The gateway has closed since the request was admitted.
 		a.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)

@@ -93,7 +93,7 @@ func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
 		greeting = appendFrame(greeting, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
 	}
 	p := &peer{conn: conn, terms: t.termsOf(f, enveloped, agreed.extensions != ""), greeting: &greeting}
-	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &p.terms.Terms})
+	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &p.terms.Terms, Shard: f.Shard})
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
 		at := f.Start.Cursor()
