@@ -46,6 +46,7 @@ type Loop struct {
 	ready  []*socket     // the last again
 	conns  []*socket     // of a sweep
 	swept  uint32
+	crowd  crowd
 	paused uint32 // when accepting goes on; 0 if it does
 }
 
@@ -181,6 +182,9 @@ func (l *Loop) wait(d time.Duration) bool {
 	}
 	l.readOn()
 	l.sweep()
+	if d > 0 {
+		l.crowd.gather()
+	}
 	return true
 }
 
@@ -226,6 +230,7 @@ func (l *Loop) tell() {
 	l.mu.Unlock()
 	for i, c := range l.told[:l.n] {
 		if c != nil {
+			l.crowd.see(c.slot)
 			l.event(c, l.events[i].Events)
 			l.told[i] = nil
 		} else if l.events[i].Fd == listenerSlot {

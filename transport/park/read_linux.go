@@ -113,9 +113,11 @@ func (l *Loop) read(c *socket, whole bool) {
 	}
 }
 
-// read is read(2) on a descriptor that does not block: the scheduler need not know.
+// read is recv(2) on a descriptor that does not block: see send.
 func read(fd int, b []byte) (int, error) {
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+	n, _, errno := unix.RawSyscall6(
+		unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0,
+	)
 	if errno != 0 {
 		return 0, errno
 	}
