@@ -9,7 +9,7 @@ import (
 type FollowOptions struct {
 	Start *Start
 	Peer  Peer
-	Terms *Terms
+	Terms *Terms // may be nil for a follower that is on some already
 	// Shard is the number of the shard that is to serve it, from 1: that which its connection's host is for. 0 is any.
 	Shard int
 }
@@ -93,7 +93,10 @@ func (g *Gateway) Follow(f *Follower, o FollowOptions) error {
 		n = g.nextShard.Add(1)
 	}
 	f.shard = g.shards[n%uint64(len(g.shards))]
-	f.peer, f.terms = o.Peer, o.Terms
+	f.peer = o.Peer
+	if o.Terms != nil {
+		f.terms = o.Terms
+	}
 	f.talk.word.Store(uint64(len(o.Start.position.subs)) * talkFollow)
 	if !f.shard.post(command{op: opFollow, follower: f, with: o.Start}) {
 		return ErrClosed

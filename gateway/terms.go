@@ -4,6 +4,9 @@ import "time"
 
 // Terms are what many followers have in common. They are shared: nobody changes them once a follower has them.
 type Terms struct {
+	// Of is the transport's: what it knows of all these followers.
+	Of any
+
 	// Format is how messages are written to the peers.
 	Format *Format
 	Class  uint8 // for counting: below Options.Classes
@@ -38,3 +41,9 @@ func (t *Terms) batch() (parts, bytes int) {
 
 // ticksOf returns how many ticks of the wheel d takes, rounded up.
 func ticksOf(d time.Duration) int64 { return int64((min(d, maxPause) + wheelTick - 1) / wheelTick) }
+
+// Follower returns a follower on these terms, to be embedded in its peer: what a peer needs of its terms, it asks of its follower.
+func (t *Terms) Follower() Follower { return Follower{terms: t} }
+
+// Terms returns the terms that the follower is on.
+func (f *Follower) Terms() *Terms { return f.terms }

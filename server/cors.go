@@ -16,17 +16,13 @@ const (
 	corsAge = "600" // seconds for which a browser may remember a preflight
 )
 
-// varyOrigin goes out with every answer: whether a page may read it depends on whose it is.
-var varyOrigin = []park.Field{{Name: "Vary", Value: "Origin"}}
-
-// corsFields are what lets the page read the answer to a request that was admitted.
+// corsFields are what lets the page read the answer to a request that was admitted. That answers differ by origin is said beside them:
+// by every transport's head, and by cors.
 func (s *Server) corsFields(e *entry) []park.Field {
 	if e.origin == "" {
-		return varyOrigin
+		return nil
 	}
-	return []park.Field{
-		varyOrigin[0], {Name: "Access-Control-Allow-Origin", Value: e.origin}, {Name: "Access-Control-Expose-Headers", Value: corsSee},
-	}
+	return []park.Field{{Name: "Access-Control-Allow-Origin", Value: e.origin}, {Name: "Access-Control-Expose-Headers", Value: corsSee}}
 }
 
 // cors adds what lets the page read the answer, if its origin is allowed, and answers preflights itself: then it returns
@@ -49,7 +45,7 @@ func (s *Server) cors(w *recorder, r *http.Request) (answered bool) {
 		}
 		return preflight // any other request is refused where it goes
 	}
-	for _, f := range s.corsFields(&e)[1:] {
+	for _, f := range s.corsFields(&e) {
 		h.Set(f.Name, f.Value)
 	}
 	if preflight {

@@ -69,7 +69,7 @@ func onEach(t *testing.T, n int, o gateway.Options, test func(*testing.T, *house
 						a := p.get(h, s.query+"&topic=a"+query+asked)
 						for field, want := range map[string]string{
 							"Content-Type": s.mediaType, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no",
-							"X-Content-Type-Options": "nosniff", "Vary": "Accept-Encoding",
+							"X-Content-Type-Options": "nosniff", "Vary": "Accept, Accept-Encoding, Origin",
 						} {
 							if have := a.Header[field]; len(have) != 1 || have[0] != want {
 								t.Errorf("%s: %q, want %q", field, have, want)

@@ -21,6 +21,7 @@ type Head struct {
 // dated is a head's text in one second.
 type dated struct {
 	at   int64
+	head *byte // of a Whole: the head that it begins with
 	text []byte
 }
 
@@ -36,7 +37,7 @@ func (h *Head) start() []byte {
 	b := appendStatus(nil, http.StatusOK)
 	b = appendFields(b, h.fields)
 	b = appendDate(b, now)
-	h.text.Store(&dated{now.Unix(), b})
+	h.text.Store(&dated{at: now.Unix(), text: b})
 	return b
 }
 
@@ -88,7 +89,7 @@ func (h *Head) stream(own []Field, chunked bool) [][]byte {
 	return [][]byte{h.start(), appendFields(nil, own), end}
 }
 
-// AppendHead appends the own part of a reply's head to dst and returns what precedes it, if that is shared.
+// head appends the own part of a reply's head to dst and returns what precedes it, if that is shared.
 func (r *Reply) head(dst []byte, own []Field, last bool) (shared, rest []byte) {
 	if r.Status == 0 || r.Status == http.StatusOK {
 		shared = r.Head.start()
@@ -112,6 +113,34 @@ func (r *Reply) head(dst []byte, own []Field, last bool) (shared, rest []byte) {
 		dst = append(dst, "\r\n"...)
 	}
 	return shared, append(dst, "\r\n"...)
+}
+
+// Whole remembers a reply, head and all, in one piece: many get the same one, and one piece goes out for less than three. It holds for a
+// second, because of the date. The zero value remembers nothing.
+type Whole struct{ text atomic.Pointer[dated] }
+
+// wholeBytes bounds what is remembered.
+const wholeBytes = 64 << 10
+
+// whole returns the reply in one piece, for a connection that goes on; nil if it is not to be had so.
+func (r *Reply) whole() []byte {
+	if r.Whole == nil || r.Status > http.StatusOK {
+		return nil
+	}
+	start := r.Head.start()
+	if t := r.Whole.text.Load(); t != nil && t.head == &start[0] {
+		return t.text
+	}
+	if size(r.Parts) > wholeBytes {
+		return nil
+	}
+	_, rest := r.head(nil, nil, false)
+	b := append(append(make([]byte, 0, len(start)+len(rest)+size(r.Parts)), start...), rest...)
+	for _, p := range r.Parts {
+		b = append(b, p...)
+	}
+	r.Whole.text.Store(&dated{head: &start[0], text: b})
+	return b
 }
 
 // framing holds the fields that only the one who frames the body can say.

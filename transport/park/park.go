@@ -66,6 +66,8 @@ type Reply struct {
 	Head   *Head
 	Fields []Field  // beside those of Head
 	Parts  [][]byte // the body; the bytes never change
+	// Whole, where it is not nil, remembers the answer in one piece, for those that are given the same Head, Fields and Parts.
+	Whole *Whole
 }
 
 // Held is a poll that waits for its answer. Reply and Close are called under the same care as the methods of a Conn, and may come

@@ -73,23 +73,43 @@ func (c *socket) reply(r Reply) {
 		own, c.rare.fields = c.rare.fields, nil
 		c.settle()
 	}
+	c.phase = answering
+	if own == nil && c.is(keep) {
+		if b := r.whole(); b != nil {
+			n, short, err := sendOne(int(c.fd), b)
+			var left [][]byte
+			if short {
+				left = [][]byte{b}
+			}
+			c.replied(left, n, short, err)
+			return
+		}
+	}
 	room := heads.Get().(*[]byte)
 	shared, head := r.head((*room)[:0], own, !c.is(keep))
 	var list [8][]byte
 	parts := append(append(list[:0], shared, head), r.Parts...)
-	c.phase = answering
 	n, short, err := send(int(c.fd), parts)
+	var left [][]byte
+	if short { // the room is lent, and so is what lists the parts
+		left = append([][]byte{shared, bytes.Clone(head)}, r.Parts...)
+	}
+	c.replied(left, n, short, err)
+	*room = head
+	heads.Put(room)
+}
+
+// replied goes on when so much of parts is written. mu is held.
+func (c *socket) replied(parts [][]byte, n int, short bool, err error) {
 	switch {
 	case err != nil:
 		c.shut()
 	case short:
-		c.more().last = behind(append([][]byte{shared, bytes.Clone(head)}, r.Parts...), n)
+		c.more().last = behind(parts, n)
 		c.expire(FinishTime)
 	default:
 		c.written()
 	}
-	*room = head
-	heads.Put(room)
 }
 
 // heads lend the room for what is one reply's own in its head.

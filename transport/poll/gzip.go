@@ -11,6 +11,7 @@ import (
 type body struct {
 	parts  [][]byte
 	fields []park.Field
+	whole  *park.Whole // nil for a body that one client gets
 }
 
 // gzipMost bounds what is gzipped as a whole: a shard or a loop does it, and others wait meanwhile.
@@ -66,5 +67,5 @@ func (b *body) size() (n int) {
 
 // gzipped returns parts as one gzip stream.
 func gzipped(parts [][]byte) body {
-	return body{[][]byte{wire.AppendGzip(nil, parts)}, encoded}
+	return body{parts: [][]byte{wire.AppendGzip(nil, parts)}, fields: encoded}
 }

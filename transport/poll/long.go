@@ -24,8 +24,8 @@ func (*long) Kind() transport.Kind { return transport.LongPoll }
 
 // Serve implements [transport.Transport].
 func (l *long) Serve(x park.Exchange, f *transport.Request) (int, error) {
-	a := &answer{held: x.Hold(), terms: l.termsOf(f)}
-	err := f.Gateway.Follow(&a.Follower, gateway.FollowOptions{Start: f.Start, Peer: a, Terms: &a.terms.Terms, Shard: f.Shard})
+	a := &answer{Follower: l.termsOf(f).Follower(), held: x.Hold()}
+	err := f.Gateway.Follow(&a.Follower, gateway.FollowOptions{Start: f.Start, Peer: a, Shard: f.Shard})
 	if err != nil {
 		// The gateway has closed since the request was admitted.
 		a.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
@@ -55,9 +55,11 @@ func (l *long) termsOf(f *transport.Request) *terms {
 			return t.Wait == wait && t.MaxParts == limit && t.pollMS == f.PollMS && t.offer.Equal(f.Offer)
 		},
 		func() *terms {
-			return &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, gzip: f.Compress, Terms: gateway.Terms{
+			made := &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, gzip: f.Compress, Terms: gateway.Terms{
 				Format: wire.Envelope, Class: uint8(transport.LongPoll), Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
 			}}
+			made.Of = made
+			return made
 		},
 	)
 }
@@ -66,11 +68,13 @@ func (l *long) termsOf(f *transport.Request) *terms {
 // the follower owns it.
 type answer struct {
 	gateway.Follower
-	held  park.Held
-	terms *terms
+	held park.Held
 }
 
 var _ gateway.Peer = (*answer)(nil)
+
+// on returns the terms that the poll is on.
+func (a *answer) on() *terms { return a.Terms().Of.(*terms) }
 
 // Greeting implements [gateway.Peer]: nothing is said before the answer.
 func (*answer) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte { return parts }
@@ -88,23 +92,24 @@ func (*answer) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
 
 // Write implements [gateway.Peer].
 func (a *answer) Write(b *gateway.Batch) (int, error) {
-	a.reply(a.terms.of(b))
+	a.reply(a.on().of(b))
 	return b.Bytes, gateway.ErrFinished
 }
 
 // Close implements [gateway.Peer]. A poll that is ended early has nothing to report but its position, and that is an answer
 // like any other: nobody's request fails. Where its client is to come back, not all of them come at the same time.
 func (a *answer) Close(reason gateway.Reason, at gateway.Cursor, _ []byte) {
-	pollMS := a.terms.pollMS
+	on := a.on()
+	pollMS := on.pollMS
 	if code, ok := transport.CodeOf(reason); ok && code.Again() {
 		pollMS = transport.RetryMS()
 	}
-	parts, _ := wire.Poll{Cursor: at, PollMS: pollMS, Offer: a.terms.offer}.Parts()
+	parts, _ := wire.Poll{Cursor: at, PollMS: pollMS, Offer: on.offer}.Parts()
 	a.reply(body{parts: parts})
 }
 
 func (a *answer) reply(b body) {
-	a.held.Reply(park.Reply{Head: a.terms.head, Fields: b.fields, Parts: b.parts})
+	a.held.Reply(park.Reply{Head: a.on().head, Fields: b.fields, Parts: b.parts, Whole: b.whole})
 }
 
 // ears hears a connection for its follower.

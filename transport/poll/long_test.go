@@ -26,7 +26,9 @@ const empty = `{"cursor":"k3f9a2m1-42","items":[],"more":false,"poll_ms":5000,"o
 
 func newAnswer() (*answer, *fakeHeld) {
 	held := &fakeHeld{}
-	return &answer{held: held, terms: &terms{head: headOf("no-store"), offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}}, held
+	on := &terms{head: headOf("no-store"), offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}
+	on.Of = on
+	return &answer{Follower: on.Follower(), held: held}, held
 }
 
 // TestAnswer: the first batch is the answer, in whatever parts its units come.
@@ -79,7 +81,7 @@ func TestAnswer(t *testing.T) {
 		if string(held.body) != c.want {
 			t.Errorf("%s: %s, want %s", c.name, held.body, c.want)
 		}
-		if held.head != a.terms.head {
+		if held.head != a.on().head {
 			t.Errorf("%s: head %v", c.name, held.head)
 		}
 		if n, _ := a.Write(batch); n != batch.Bytes || string(held.body) != c.want {

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"tidings/gateway"
+	"tidings/transport/park"
 	"tidings/transport/wire"
 )
 
@@ -28,6 +29,7 @@ func (s *sharedAnswer) get(parts [][]byte, at gateway.Cursor, more bool, fresh f
 		return last.body
 	}
 	made := &made{parts: slices.Clone(parts), cursor: at, more: more, body: fresh()}
+	made.body.whole = new(park.Whole)
 	s.last.Store(made)
 	return made.body
 }

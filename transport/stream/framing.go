@@ -52,7 +52,7 @@ func Frame(f *Framing, gzipFrom int) *Framed {
 		{Name: "Cache-Control", Value: "no-store, no-transform"},
 		{Name: "X-Accel-Buffering", Value: "no"},
 		{Name: "X-Content-Type-Options", Value: "nosniff"},
-		{Name: "Vary", Value: "Accept-Encoding"},
+		{Name: "Vary", Value: "Accept, Accept-Encoding, Origin"},
 	}
 	return &Framed{
 		Framing: f,

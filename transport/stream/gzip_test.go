@@ -85,7 +85,7 @@ func TestGzipOutlet(t *testing.T) {
 				if chunked {
 					u.plain = m.Encoded(framing.Chunked)
 				}
-				u.packed = m.Encoded(o.terms.Format)
+				u.packed = m.Encoded(o.Terms().Format)
 			}
 			if len(u.packed) > 0 {
 				units = append(units, u)
@@ -154,7 +154,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 func batch(o *outlet, sizes ...int) *gateway.Batch {
 	b := new(gateway.Batch)
 	for i, n := range sizes {
-		part := said(uint64(i), readings(n)).Encoded(o.terms.Format)
+		part := said(uint64(i), readings(n)).Encoded(o.Terms().Format)
 		b.Parts = append(b.Parts, part)
 		b.Bytes += len(part)
 	}

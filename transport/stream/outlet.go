@@ -17,7 +17,7 @@ func Serve(x park.Exchange, f *transport.Request, framing *Framed) (int, error) 
 		return 0, err
 	}
 	o, peer := newPeer(answer, f, framing)
-	err = f.Gateway.Follow(&o.Follower, gateway.FollowOptions{Start: f.Start, Peer: peer, Terms: &o.terms.Terms, Shard: f.Shard})
+	err = f.Gateway.Follow(&o.Follower, gateway.FollowOptions{Start: f.Start, Peer: peer, Shard: f.Shard})
 	if err != nil {
 		// The status is out already, and the gateway has closed since the request was admitted.
 		at := f.Start.Cursor()
@@ -41,7 +41,6 @@ func newPeer(answer park.Answer, f *transport.Request, framing *Framed) (*outlet
 type outlet struct {
 	gateway.Follower
 	conn     park.Conn
-	terms    *terms
 	greeting *[][]byte // nil once it was asked for
 }
 
@@ -50,8 +49,11 @@ var _ gateway.Peer = (*outlet)(nil)
 func newOutlet(answer park.Answer, f *transport.Request, framing *Framed) *outlet {
 	t := framing.terms(f, answer.Chunked)
 	greeting := t.greeting(answer.Head, f)
-	return &outlet{conn: answer.Conn, terms: t, greeting: &greeting}
+	return &outlet{Follower: t.Follower(), conn: answer.Conn, greeting: &greeting}
 }
+
+// on returns the terms that the outlet is on.
+func (o *outlet) on() *terms { return o.Terms().Of.(*terms) }
 
 // Greeting implements [gateway.Peer].
 func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
@@ -62,7 +64,7 @@ func (o *outlet) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
 
 // AppendNotice implements [gateway.Peer].
 func (o *outlet) AppendNotice(dst []byte, n gateway.Notice) ([]byte, error) {
-	return o.terms.close(o.terms.framing.notice(dst, n), len(dst)), nil
+	return o.on().close(o.on().framing.notice(dst, n), len(dst)), nil
 }
 
 // Write implements [gateway.Peer].
@@ -72,12 +74,12 @@ func (o *outlet) Write(b *gateway.Batch) (int, error) {
 
 // Close implements [gateway.Peer].
 func (o *outlet) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
-	o.finish(rest, o.terms.close(o.terms.bye(nil, reason, at), 0))
+	o.finish(rest, o.on().close(o.on().bye(nil, reason, at), 0))
 }
 
 // finish ends the stream behind a last word.
 func (o *outlet) finish(rest, last []byte) {
-	if o.terms.chunked {
+	if o.on().chunked {
 		last = append(last, wire.LastChunk...)
 	}
 	o.conn.Finish([][]byte{rest, last})

@@ -152,8 +152,8 @@ func TestOutletFormat(t *testing.T) {
 	for _, framing := range framings {
 		_, plain, _ := open(framing, false, false)
 		_, chunked, _ := open(framing, true, false)
-		if plain.terms.Format != framing.Format || chunked.terms.Format != framing.Chunked {
-			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.terms.Format.Name, chunked.terms.Format.Name)
+		if plain.Terms().Format != framing.Format || chunked.Terms().Format != framing.Chunked {
+			t.Errorf("%s: the formats are %s and %s", framing.Format.Name, plain.Terms().Format.Name, chunked.Terms().Format.Name)
 		}
 	}
 }

@@ -27,9 +27,11 @@ func (f *Framed) terms(q *transport.Request, chunked bool) *terms {
 	return as.terms.Get(
 		func(t *terms) bool { return t.Ping == ping && t.offer.Equal(q.Offer) },
 		func() *terms {
-			return &terms{framing: f, offer: q.Offer, chunked: chunked, Terms: gateway.Terms{
+			made := &terms{framing: f, offer: q.Offer, chunked: chunked, Terms: gateway.Terms{
 				Format: as.format, Class: uint8(f.Kind), Ping: ping, Live: f.Enveloped, Raw: !f.Enveloped,
 			}}
+			made.Of = made
+			return made
 		},
 	)
 }

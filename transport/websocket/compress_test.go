@@ -182,7 +182,7 @@ func BenchmarkPeerWrite(b *testing.B) {
 		for _, f := range []*gateway.Format{Enveloped, EnvelopedDeflated} {
 			b.Run(fmt.Sprintf("%s/%d", f.Name, n), func(b *testing.B) {
 				m := published("text/plain", []byte(strings.Repeat("rain and wind ", n)[:n]))
-				p := &peer{conn: &fakeConn{room: 1 << 60}, terms: onTerms(f)}
+				p := &peer{conn: &fakeConn{room: 1 << 60}, Follower: onTerms(f).Follower()}
 				one := &gateway.Batch{Parts: [][]byte{m.Encoded(f)}}
 				b.ReportAllocs()
 				for b.Loop() {

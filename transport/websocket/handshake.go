@@ -73,6 +73,7 @@ func handshake(h *transport.Handshake) (a agreement, err error) {
 var unsent = map[string]bool{
 	"Connection": true, "Upgrade": true, "Content-Length": true, "Content-Type": true, "Transfer-Encoding": true,
 	"Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true, "Sec-Websocket-Extensions": true,
+	"Vary": true, // there is nothing that a cache could keep
 }
 
 // breaks are what would end a field.

@@ -17,7 +17,6 @@ import (
 type peer struct {
 	gateway.Follower
 	conn     park.Conn
-	terms    *terms
 	greeting *[]byte              // nil once it was asked for
 	talk     atomic.Pointer[talk] // what the client is saying; nil while that is nothing. The loop sets it
 }
@@ -29,8 +28,11 @@ var (
 	errLeft = errors.New("the client has closed")
 )
 
+// on returns the terms that the peer is on.
+func (p *peer) on() *terms { return p.Terms().Of.(*terms) }
+
 // enveloped reports whether messages say their topic.
-func (p *peer) enveloped() bool { return p.terms.Live }
+func (p *peer) enveloped() bool { return p.Terms().Live }
 
 // Greeting implements [gateway.Peer].
 func (p *peer) Greeting(parts [][]byte, _ gateway.Cursor) [][]byte {
@@ -80,7 +82,7 @@ func (p *peer) farewell() []byte {
 
 // Close implements [gateway.Peer].
 func (p *peer) Close(reason gateway.Reason, at gateway.Cursor, rest []byte) {
-	bye, told := transport.ByeFor(reason, p.terms.offer)
+	bye, told := transport.ByeFor(reason, p.on().offer)
 	if frame := p.farewell(); frame != nil {
 		p.finish(rest, frame)
 		return

@@ -33,11 +33,13 @@ func (c *fakeConn) Serve(park.Handler)    {}
 func (c *fakeConn) Resume()               {}
 
 func onTerms(f *gateway.Format) *terms {
-	return &terms{Terms: gateway.Terms{Format: f, Live: f == Enveloped}}
+	t := &terms{Terms: gateway.Terms{Format: f, Live: f == Enveloped}}
+	t.Of = t
+	return t
 }
 
 func TestPeerWriteAllocatesNothing(t *testing.T) {
-	p := &peer{conn: &fakeConn{room: 1 << 30}, terms: onTerms(Raw)}
+	p := &peer{conn: &fakeConn{room: 1 << 30}, Follower: onTerms(Raw).Follower()}
 	b := &gateway.Batch{Parts: [][]byte{[]byte("one"), []byte("two")}, Bytes: 6}
 	if n := testing.AllocsPerRun(100, func() {
 		if n, err := p.Write(b); n != 6 || err != nil {
@@ -69,7 +71,7 @@ func TestPeerEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn := &fakeConn{room: 1}
-			p := &peer{conn: conn, terms: onTerms(c.format)}
+			p := &peer{conn: conn, Follower: onTerms(c.format).Follower()}
 			if c.farewell {
 				p.talk.Store(&talk{farewell: farewell})
 			}
@@ -84,7 +86,7 @@ func TestPeerEnds(t *testing.T) {
 // TestPeerLeaves answers a client's close in its turn, and writes nothing behind it.
 func TestPeerLeaves(t *testing.T) {
 	conn := &fakeConn{room: 4}
-	p := &peer{conn: conn, terms: onTerms(Raw)}
+	p := &peer{conn: conn, Follower: onTerms(Raw).Follower()}
 	if n, err := p.Write(&gateway.Batch{Parts: [][]byte{[]byte("one"), []byte("two")}}); n != 4 || err != nil {
 		t.Fatal(n, err)
 	}

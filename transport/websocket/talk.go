@@ -39,9 +39,10 @@ type spoken struct {
 const maxSaid = 64 << 10
 
 func newTalk(p *peer) *talk {
-	t := &talk{peer: p, upstream: p.terms.upstream}
-	t.frames = frames{state: ws.StateServerSide, limit: p.terms.messageBytes, hear: t.hear}
-	if p.terms.deflates {
+	on := p.on()
+	t := &talk{peer: p, upstream: on.upstream}
+	t.frames = frames{state: ws.StateServerSide, limit: on.messageBytes, hear: t.hear}
+	if on.deflates {
 		t.frames.deflates, t.frames.hearPacked = true, t.hearPacked
 	}
 	return t
@@ -156,6 +157,6 @@ func (t *talk) rest() (more, silent bool) {
 	if t.full || t.bytes > maxSaid {
 		t.deaf = true
 	}
-	silent = !t.deaf && !t.obeying && t.farewell == nil && t.upstream == t.peer.terms.upstream && t.frames.atRest()
+	silent = !t.deaf && !t.obeying && t.farewell == nil && t.upstream == t.peer.on().upstream && t.frames.atRest()
 	return !t.deaf, silent
 }

@@ -50,9 +50,9 @@ func spokenTo(t *testing.T, conn *resumed, u transport.Upstream) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{conn: conn, greeting: new([]byte), terms: onTerms(Enveloped)}
-	p.terms.upstream, p.terms.messageBytes = u, 1<<20
-	if err := g.Follow(&p.Follower, gateway.FollowOptions{Start: start, Peer: p, Terms: &p.terms.Terms}); err != nil {
+	p := &peer{conn: conn, greeting: new([]byte), Follower: onTerms(Enveloped).Follower()}
+	p.on().upstream, p.on().messageBytes = u, 1<<20
+	if err := g.Follow(&p.Follower, gateway.FollowOptions{Start: start, Peer: p}); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -67,9 +67,11 @@ func (t *sockets) termsOf(f *transport.Request, enveloped, deflates bool) *terms
 			return have.Ping == f.Ping && have.upstream == f.Upstream && have.offer.Equal(f.Offer)
 		},
 		func() *terms {
-			return &terms{offer: f.Offer, upstream: f.Upstream, messageBytes: t.messageBytes, deflates: deflates, Terms: gateway.Terms{
+			made := &terms{offer: f.Offer, upstream: f.Upstream, messageBytes: t.messageBytes, deflates: deflates, Terms: gateway.Terms{
 				Format: as.format, Class: uint8(transport.WebSocket), Ping: f.Ping, Live: enveloped, Raw: !enveloped,
 			}}
+			made.Of = made
+			return made
 		},
 	)
 }
@@ -92,8 +94,9 @@ func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	if enveloped {
 		greeting = appendFrame(greeting, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
 	}
-	p := &peer{conn: conn, terms: t.termsOf(f, enveloped, agreed.extensions != ""), greeting: &greeting}
-	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Terms: &p.terms.Terms, Shard: f.Shard})
+	on := t.termsOf(f, enveloped, agreed.extensions != "")
+	p := &peer{Follower: on.Follower(), conn: conn, greeting: &greeting}
+	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Shard: f.Shard})
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
 		at := f.Start.Cursor()
