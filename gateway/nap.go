@@ -30,12 +30,13 @@ func (s *shard) hear(seq uint64) {
 
 // nap waits. Until it is over nothing but shake wakes the shard, and hear if there is much.
 func (s *shard) nap(w *seat) {
+	until := s.gateway.history.log.since() + napTime
 	s.napping.Store(true)
 	if !s.called() { // else work came in before it could be known that nobody would shake it
 		w.Wait(napTime)
 	}
 	s.napping.Store(false)
-	if s.last.next.Load() == nil {
+	if s.last.next.Load() == nil && s.gateway.history.log.since() >= until {
 		s.unwanted = 0 // nobody publishes any more: the next message may as well wake it
 	}
 }
