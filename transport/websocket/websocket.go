@@ -90,9 +90,10 @@ func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
 		return 0, err
 	}
 	enveloped := f.Wrap || agreed.protocol != ""
-	greeting := agreed.appendHead(make([]byte, 0, 512), fields)
+	// What is usual fits, so that nothing is made twice.
+	greeting, room := agreed.appendHead(make([]byte, 0, 640), fields), [512]byte{}
 	if enveloped {
-		greeting = appendFrame(greeting, opText, wire.AppendHello(nil, wire.HelloTo(f, transport.WebSocket)))
+		greeting = appendFrame(greeting, opText, wire.AppendHello(room[:0], wire.HelloTo(f, transport.WebSocket)))
 	}
 	on := t.termsOf(f, enveloped, agreed.extensions != "")
 	p := &peer{Follower: on.Follower(), conn: conn, greeting: &greeting}
