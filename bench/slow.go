@@ -29,6 +29,7 @@ func (b Slow) Run(ctx context.Context) (*Report, error) {
 	}
 	fast := newCrowd(ctx, r, b.Followers)
 	defer fast.close()
+	fast.wrap = true // as the others do: what the server keeps of messages in another format is not what they cost
 	p, err := fast.gather(b.Followers, b.Size, true)
 	if err != nil {
 		return nil, err
