@@ -2,6 +2,7 @@ package park
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -166,5 +167,19 @@ func TestDrain(t *testing.T) {
 func TestSocketIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(socket{}); size > 48 {
 		t.Errorf("a socket has %d bytes", size)
+	}
+}
+
+// TestHugeHead: a head that is too large is net/http's to refuse, in however many pieces it came.
+func TestHugeHead(t *testing.T) {
+	c, _, dial := desk(t)
+	nc := dial()
+	text := fmt.Sprintf("GET /%s HTTP/1.1\r\n\r\n", strings.Repeat("x", headBytes))
+	say(t, nc, text)
+	select {
+	case passed := <-c.conns:
+		passed.Close()
+	case <-c.asked:
+		t.Error("it is answered")
 	}
 }

@@ -35,6 +35,16 @@ func (ls *Loops) Listen(ln net.Listener) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("park: listen: %w", err)
 	}
+	if err := ls.listen(fd); err != nil {
+		_ = unix.Close(fd) // the error above is the one to tell
+		ls.Release()
+		return false, err
+	}
+	return true, nil
+}
+
+// listen makes the loops, and has them accept connections from fd. On an error some may have been made.
+func (ls *Loops) listen(fd int) error {
 	ls.listener.mu.Lock()
 	defer ls.listener.mu.Unlock()
 	ls.mu.Lock()
@@ -42,8 +52,7 @@ func (ls *Loops) Listen(ln net.Listener) (bool, error) {
 	for len(ls.all) < mostLoops() {
 		l, err := ls.add()
 		if err != nil {
-			_ = unix.Close(fd) // the error above is the one to tell
-			return false, err
+			return err
 		}
 		ls.listener.kept = append(ls.listener.kept, l)
 		l.place = len(ls.listener.kept)
@@ -59,7 +68,7 @@ func (ls *Loops) Listen(ln net.Listener) (bool, error) {
 	}
 	ls.listener.fd = fd
 	ls.listener.watch()
-	return true, nil
+	return nil
 }
 
 // How long nothing may be said before the other side is asked whether it is there. Heartbeats are more frequent: this is for

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // poll is a connection while a request waits on it for its answer. Once that is there, the connection is the loop's again.
@@ -16,7 +17,7 @@ func (ls *Loops) hold(nc net.Conn, early []byte, fields []Field, more bool) Held
 	c, ok := leave(nc, early, ls)
 	if !ok {
 		_ = nc.Close() // as if the client had left: there are no descriptors or memory
-		return &held{left: gone, wake: make(chan struct{})}
+		return new(lost)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,15 +31,60 @@ func (ls *Loops) hold(nc net.Conn, early []byte, fields []Field, more bool) Held
 			c.more().fields = fields
 		}
 	}
-	return (*poll)(c)
+	return &lent{poll: (*poll)(c)}
 }
 
-// gone is of clients that have left.
-var gone = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
+// lost is a poll whose client is as good as gone.
+type lost struct{ over atomic.Bool }
+
+// Reply implements [Held].
+func (l *lost) Reply(Reply) { l.over.Store(true) }
+
+// Close implements [Held].
+func (l *lost) Close() { l.over.Store(true) }
+
+// Serve implements [Held].
+func (l *lost) Serve(h Handler) {
+	if !l.over.Load() {
+		h.Gone()
+	}
+}
+
+// lent is a poll that net/http has read. Its handler's goroutine may come to Serve when the answer is long out, and the connection has
+// become that of another request.
+type lent struct {
+	poll *poll
+	mu   sync.Mutex // guards over
+	over bool       // the connection is not this poll's any more
+}
+
+// end notes that Serve comes too late.
+func (h *lent) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+}
+
+// Reply implements [Held].
+func (h *lent) Reply(r Reply) {
+	h.end()
+	h.poll.Reply(r)
+}
+
+// Close implements [Held].
+func (h *lent) Close() {
+	h.end()
+	h.poll.Close()
+}
+
+// Serve implements [Held].
+func (h *lent) Serve(to Handler) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.over {
+		h.poll.Serve(to)
+	}
+}
 
 // Serve implements [Held].
 func (p *poll) Serve(h Handler) { (*socket)(p).Serve(h) }

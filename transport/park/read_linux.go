@@ -20,15 +20,18 @@ func (l *Loop) event(c *socket, what uint32) {
 	if what&unix.EPOLLOUT != 0 {
 		c.room()
 	}
-	const arrived, left = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR, unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-	if what&arrived == 0 || c.fd < 0 {
+	const gone = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	if what&(unix.EPOLLIN|gone) == 0 || c.fd < 0 {
 		c.mu.Unlock()
 		return
+	}
+	if what&gone != 0 {
+		c.set(left)
 	}
 	switch {
 	case c.handler == nil && (c.phase == open || c.phase == waiting):
 		c.set(again) // Serve is to come
-	case c.phase == waiting && what&left != 0: // whoever has closed its side does not wait for an answer
+	case c.phase == waiting && what&gone != 0: // whoever has closed its side does not wait for an answer
 		c.set(busy)
 		c.mu.Unlock()
 		l.end(c)
@@ -44,7 +47,7 @@ func (l *Loop) event(c *socket, what uint32) {
 	default:
 		c.set(busy)
 		c.mu.Unlock()
-		l.read(c, what&left != 0)
+		l.read(c, what&gone != 0)
 		return
 	}
 	c.mu.Unlock()
@@ -76,6 +79,9 @@ func (l *Loop) read(c *socket, whole bool) {
 	for spent := 0; ; {
 		early, fd, more := c.next()
 		if !more {
+			if fd >= 0 {
+				l.end(c)
+			}
 			return
 		}
 		if early != nil {
@@ -128,7 +134,7 @@ func read(fd int, b []byte) (int, error) {
 }
 
 // next returns what is to be heard next: bytes that arrived before, or nil for those that the descriptor has. more is false if
-// reading is over for now.
+// reading is over for now, and if fd is one, for ever.
 func (c *socket) next() (early []byte, fd int, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,6 +142,8 @@ func (c *socket) next() (early []byte, fd int, more bool) {
 	case c.phase == closed:
 		c.closeFD()
 		return nil, -1, false
+	case c.phase == waiting && c.is(left) && c.handler != nil: // see event
+		return nil, int(c.fd), false
 	case c.is(deaf):
 		c.set(again)
 		c.clear(busy)
@@ -217,11 +225,11 @@ func (l *Loop) ask(c *socket, b []byte) bool {
 		return false
 	}
 	end := bytes.Index(b, []byte("\r\n\r\n"))
+	if end > headBytes || end < 0 && len(b) > headBytes {
+		l.pass(c, b)
+		return false
+	}
 	if end < 0 {
-		if len(b) > headBytes {
-			l.pass(c, b)
-			return false
-		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.phase == asking {

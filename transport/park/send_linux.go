@@ -1,7 +1,6 @@
 package park
 
 import (
-	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -126,13 +125,13 @@ func skip(parts [][]byte, at, n int) (left [][]byte, from int) {
 	return parts, n
 }
 
-// behind returns a copy of parts without the first n bytes.
+// behind returns a copy of parts without the first n bytes. It is not nil.
 func behind(parts [][]byte, n int) [][]byte {
 	for len(parts) > 0 && n >= len(parts[0]) {
 		n -= len(parts[0])
 		parts = parts[1:]
 	}
-	left := slices.Clone(parts)
+	left := append(make([][]byte, 0, len(parts)), parts...)
 	if n > 0 {
 		left[0] = left[0][n:]
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // dialed returns both ends of a TCP connection.
@@ -101,5 +102,18 @@ func BenchmarkWrite(b *testing.B) {
 		} else if n < 6400 {
 			<-heard.ready
 		}
+	}
+}
+
+// TestFinishWithNothing: to finish without a last word is to close.
+func TestFinishWithNothing(t *testing.T) {
+	near, far := dialed(t)
+	defer near.Close()
+	c := own(far, nil, nil)
+	c.Serve(newEars())
+	c.Finish(nil)
+	_ = near.SetReadDeadline(time.Now().Add(FinishTime / 2))
+	if n, err := near.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("got %d bytes and %v", n, err)
 	}
 }

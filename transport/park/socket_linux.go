@@ -36,6 +36,7 @@ const (
 	resumed                   // Resume came while Data ran
 	keep                      // another request may follow the answer
 	owed                      // there was room again before there was a handler to hear it
+	left                      // the client has closed its side
 )
 
 // rare is what a connection has for a while only.
@@ -95,9 +96,6 @@ func (c *socket) expire(d time.Duration) {
 // leave takes the descriptor out of nc. ok is false if that has none that a loop could watch: only these very types are
 // taken, something that wraps one has its reasons to see the bytes.
 func leave(nc net.Conn, early []byte, ls *Loops) (c *socket, ok bool) {
-	if ls == nil {
-		ls = &common
-	}
 	var raw syscall.RawConn
 	var err error
 	if p, isPassed := nc.(*passed); isPassed {
@@ -118,7 +116,6 @@ func leave(nc net.Conn, early []byte, ls *Loops) (c *socket, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	_ = nc.Close() // the duplicate keeps the connection
 	if ls == nil {
 		ls = &common
 	}
@@ -275,7 +272,12 @@ func (c *socket) Serve(h Handler) {
 		c.clear(owed)
 		h.Ready()
 	}
-	if c.is(again) || c.rare != nil && c.rare.early != nil {
+	switch {
+	case c.phase == waiting && c.is(left):
+		if !c.is(busy) { // else next sees it
+			c.watcher().post(c)
+		}
+	case c.is(again) || c.rare != nil && c.rare.early != nil:
 		c.readSoon()
 	}
 }
