@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -308,4 +309,53 @@ func TestStopWithUnusedConnection(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestOtherListeners: where loops do not accept the connections, a poll's connection still takes whatever is asked on it next.
+func TestOtherListeners(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ln := range []net.Listener{unix, wrapping{tcp}} {
+		s := newServer(t, Options{Insecure: true})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Serve(ctx, ln) }()
+		c, err := net.Dial(ln.Addr().Network(), ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &reader{c, bufio.NewReader(c), t}
+		r.send("POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx")
+		r.answer()
+		r.send(atLoops("/topics/a?wait=9&since=all", ""))
+		if resp, body := r.answer(); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"data":"x"`) {
+			t.Errorf("%s: %d %s", ln.Addr(), resp.StatusCode, body)
+		}
+		r.send("POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\ny")
+		if resp, body := r.answer(); resp.StatusCode != http.StatusCreated {
+			t.Errorf("%s: %d %s", ln.Addr(), resp.StatusCode, body)
+		}
+		c.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// wrapping hides the type of its connections.
+type wrapping struct{ net.Listener }
+
+func (l wrapping) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return struct{ net.Conn }{c}, err
 }

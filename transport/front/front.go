@@ -24,6 +24,7 @@ type Front struct {
 
 	mu     sync.Mutex
 	passed []net.Conn    // guarded by mu
+	over   bool          // nobody accepts any more; guarded by mu
 	come   chan struct{} // of size 1: there is something in passed
 	once   sync.Once
 	closed chan struct{}
@@ -44,8 +45,14 @@ func Listen(ln net.Listener, s Server, host park.Host) (*Front, error) {
 	return f, err
 }
 
-// Loops returns the loops, for the contexts of the http.Server's requests (see [park.WithLoops]).
-func (f *Front) Loops() *park.Loops { return f.loops }
+// Loops returns the loops, for the contexts of the http.Server's requests (see [park.WithLoops]). It is nil where they did not accept the
+// connections: then they could not pass one on that asks for something else next.
+func (f *Front) Loops() *park.Loops {
+	if f.direct {
+		return nil
+	}
+	return f.loops
+}
 
 // Ask implements [park.Asker].
 func (f *Front) Ask(x *park.Fresh, head string) bool {
@@ -59,8 +66,15 @@ var requests = sync.Pool{New: func() any { return new(Request) }}
 // Pass implements [park.Asker].
 func (f *Front) Pass(nc net.Conn) {
 	f.mu.Lock()
-	f.passed = append(f.passed, nc)
+	over := f.over
+	if !over {
+		f.passed = append(f.passed, nc)
+	}
 	f.mu.Unlock()
+	if over {
+		_ = nc.Close() // nobody will read it
+		return
+	}
 	select {
 	case f.come <- struct{}{}:
 	default:
@@ -119,7 +133,7 @@ func (f *Front) Close() error {
 		for _, nc := range f.passed {
 			_ = nc.Close() // nobody will read it
 		}
-		f.passed = nil
+		f.passed, f.over = nil, true
 	})
 	return err
 }
