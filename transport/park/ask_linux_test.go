@@ -183,3 +183,42 @@ func TestHugeHead(t *testing.T) {
 		t.Error("it is answered")
 	}
 }
+
+// TestManyAtOnce: who sends many requests ahead has them answered in slices, and others have their turn in between.
+func TestManyAtOnce(t *testing.T) {
+	c := &counter{asked: make(chan string, 1000), conns: make(chan net.Conn, 1)}
+	var hosted []*Loop
+	loops := NewLoops(c, func(_ int, l *Loop) func() {
+		hosted = append(hosted, l)
+		return l.Left
+	})
+	ln := listen(t, "tcp", "127.0.0.1:0")
+	defer ln.Close()
+	if ok, err := loops.Listen(ln); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	defer loops.Close()
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	const many = 200
+	say(t, nc, strings.Repeat("GET / HTTP/1.1\r\n\r\n", many))
+	most := 0
+	for all := 0; all < many; {
+		for _, l := range hosted {
+			l.Wait(0)
+		}
+		for n := 0; ; n++ {
+			if len(c.asked) == 0 {
+				most, all = max(most, n), all+n
+				break
+			}
+			<-c.asked
+		}
+	}
+	if most > 2*requestBudget+1 { // after its event it is in the first slice of those that read on
+		t.Errorf("%d are answered in a turn", most)
+	}
+}

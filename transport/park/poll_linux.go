@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // poll is a connection while a request waits on it for its answer. Once that is there, the connection is the loop's again.
@@ -145,14 +146,18 @@ func (c *socket) reply(r Reply) {
 	heads.Put(room)
 }
 
+// slowest is how many bytes of an answer a client has to take in a second, on average.
+const slowest = 4 << 10
+
 // replied goes on when so much of parts is written. mu is held.
 func (c *socket) replied(parts [][]byte, n int, short bool, err error) {
 	switch {
 	case err != nil:
 		c.shut()
 	case short:
-		c.more().last = behind(parts, n)
-		c.expire(FinishTime)
+		left := behind(parts, n)
+		c.more().last = left
+		c.expire(FinishTime + time.Duration(size(left)/slowest)*time.Second)
 	default:
 		c.written()
 	}

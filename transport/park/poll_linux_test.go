@@ -107,3 +107,18 @@ func TestHeldWithoutLoops(t *testing.T) {
 		near.Close()
 	}
 }
+
+// TestLongAnswer: a large answer has more time to be taken than a small one.
+func TestLongAnswer(t *testing.T) {
+	near, far := dialed(t)
+	defer near.Close()
+	h := NewLoops(nil, nil).hold(far, nil, nil, true)
+	h.Reply(Reply{Head: textX, Parts: batch(1, 16<<20)})
+	c := (*socket)(h.(*lent).poll)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != answering || c.due < now()+600 {
+		t.Errorf("it has %d s", c.due-now())
+	}
+	c.shut()
+}

@@ -73,10 +73,16 @@ func (c *socket) room() {
 // readBudget is how much is read from one connection before others have their turn.
 const readBudget = 256 << 10
 
+// requestBudget is how many requests that were sent ahead are answered on one connection before that.
+const requestBudget = 16
+
 // read lets c be heard until there is nothing more for now. The connection is busy. Whole says that it is to be read to the end: only a
 // read that finds nothing tells of one.
 func (l *Loop) read(c *socket, whole bool) {
 	for spent := 0; ; {
+		if spent >= readBudget && c.yield() {
+			return
+		}
 		early, fd, more := c.next()
 		if !more {
 			if fd >= 0 {
@@ -88,14 +94,8 @@ func (l *Loop) read(c *socket, whole bool) {
 			if !l.hear(c, early) {
 				return
 			}
+			spent += readBudget / requestBudget
 			continue
-		}
-		if spent >= readBudget {
-			c.mu.Lock()
-			c.clear(busy)
-			c.readSoon()
-			c.mu.Unlock()
-			return
 		}
 		n, err := read(fd, l.buffer[:])
 		switch {
@@ -155,6 +155,18 @@ func (c *socket) next() (early []byte, fd int, more bool) {
 		c.settle()
 	}
 	return early, int(c.fd), true
+}
+
+// yield ends reading for now, so that others have their turn, unless it is over anyway: next knows how.
+func (c *socket) yield() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == closed || c.is(deaf) {
+		return false
+	}
+	c.clear(busy)
+	c.readSoon()
+	return true
 }
 
 // rest ends reading for now, unless there is something left to be heard.
