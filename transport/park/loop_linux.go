@@ -36,7 +36,7 @@ type Loop struct {
 	timed    atomic.Int32 // connections that have something due
 
 	// What follows is of whoever waits.
-	buffer [64 << 10]byte
+	buffer [readBytes]byte
 	events [256]unix.EpollEvent
 	told   [256]*socket  // whom the events are for
 	n      int           // of events, or below 0 after an error

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -121,4 +122,26 @@ func TestLongAnswer(t *testing.T) {
 		t.Errorf("it has %d s", c.due-now())
 	}
 	c.shut()
+}
+
+// TestAheadOfAPoll: what a client sends behind a request that is held stays in the kernel, but for a little.
+func TestAheadOfAPoll(t *testing.T) {
+	h := &holder{ear: newEars(), held: make(chan Held, 1)}
+	near, far := dialed(t)
+	defer near.Close()
+	say(t, near, "GET / HTTP/1.1\r\n\r\n"+strings.Repeat("x", 60<<10))
+	c, ok := leave(far, nil, NewLoops(h, nil))
+	if !ok {
+		t.Fatal("it cannot be watched")
+	}
+	defer c.Close()
+	c.mu.Lock()
+	c.ask()
+	c.mu.Unlock()
+	<-h.held
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.more().early); n == 0 || n > headBytes {
+		t.Errorf("%d bytes are kept", n)
+	}
 }

@@ -70,6 +70,9 @@ func (c *socket) room() {
 	}
 }
 
+// readBytes is how much is read at a time.
+const readBytes = 64 << 10
+
 // readBudget is how much is read from one connection before others have their turn.
 const readBudget = 256 << 10
 
@@ -83,7 +86,7 @@ func (l *Loop) read(c *socket, whole bool) {
 		if spent >= readBudget && c.yield() {
 			return
 		}
-		early, fd, more := c.next()
+		early, fd, most, more := c.next()
 		if !more {
 			if fd >= 0 {
 				l.end(c)
@@ -97,14 +100,14 @@ func (l *Loop) read(c *socket, whole bool) {
 			spent += readBudget / requestBudget
 			continue
 		}
-		n, err := read(fd, l.buffer[:])
+		n, err := read(fd, l.buffer[:most])
 		switch {
 		case n > 0:
 			spent += n
 			if !l.hear(c, l.buffer[:n]) {
 				return
 			}
-			if n < len(l.buffer) && !whole && c.rest() { // all that had arrived: what comes next has an event of its own
+			if n < most && !whole && c.rest() { // all that had arrived: what comes next has an event of its own
 				return
 			}
 		case errors.Is(err, unix.EINTR):
@@ -134,27 +137,30 @@ func read(fd int, b []byte) (int, error) {
 }
 
 // next returns what is to be heard next: bytes that arrived before, or nil for those that the descriptor has. more is false if
-// reading is over for now, and if fd is one, for ever.
-func (c *socket) next() (early []byte, fd int, more bool) {
+// reading is over for now, and if fd is one, for ever. At most so many bytes are to be read at a time.
+func (c *socket) next() (early []byte, fd, most int, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.phase == closed:
 		c.closeFD()
-		return nil, -1, false
+		return nil, -1, 0, false
 	case c.phase == waiting && c.is(left) && c.handler != nil: // see event
-		return nil, int(c.fd), false
+		return nil, int(c.fd), 0, false
 	case c.is(deaf):
 		c.set(again)
 		c.clear(busy)
-		return nil, -1, false
+		return nil, -1, 0, false
 	}
 	c.clear(again)
+	if most = readBytes; c.phase == asking {
+		most = headBytes // what comes behind a request that is held is kept as long as that
+	}
 	if c.rare != nil {
 		early, c.rare.early = c.rare.early, nil
 		c.settle()
 	}
-	return early, int(c.fd), true
+	return early, int(c.fd), most, true
 }
 
 // yield ends reading for now, so that others have their turn, unless it is over anyway: next knows how.
