@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"tidings/transport"
 )
@@ -54,6 +55,16 @@ func atLoops(target, fields string) string {
 }
 
 func atHTTP(target, fields string) string { return atLoops(target, "TE: trailers\r\n"+fields) }
+
+// TestAnswersKeepNoHead: the origin is a piece of the request's head, which must not live for as long as a poll is held.
+func TestAnswersKeepNoHead(t *testing.T) {
+	s := newServer(t, Options{})
+	defer s.Close()
+	e := entry{origin: "https://good.example"}
+	if f := s.corsFields(&e); f[0].Value != e.origin || unsafe.StringData(f[0].Value) == unsafe.StringData(e.origin) {
+		t.Errorf("%v", f)
+	}
+}
 
 // TestLoopsAndHTTPAnswerTheSame asks for the same by either way in.
 func TestLoopsAndHTTPAnswerTheSame(t *testing.T) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 
 	"tidings/transport/park"
 )
@@ -22,7 +23,8 @@ func (s *Server) corsFields(e *entry) []park.Field {
 	if e.origin == "" {
 		return nil
 	}
-	return []park.Field{{Name: "Access-Control-Allow-Origin", Value: e.origin}, {Name: "Access-Control-Expose-Headers", Value: corsSee}}
+	// The origin is a piece of the request's head, and a held poll keeps its fields.
+	return []park.Field{{Name: "Access-Control-Allow-Origin", Value: strings.Clone(e.origin)}, {Name: "Access-Control-Expose-Headers", Value: corsSee}}
 }
 
 // cors adds what lets the page read the answer, if its origin is allowed, and answers preflights itself: then it returns
