@@ -222,3 +222,30 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d are answered in a turn", most)
 	}
 }
+
+// failing answers, and then says that it has not: as one whose panic was caught.
+type failing struct{ counter }
+
+func (f *failing) Ask(x *Fresh, head string) bool {
+	f.counter.Ask(x, head)
+	return false
+}
+
+// TestAnsweredOnce: what was answered is not passed on, whatever is said of it.
+func TestAnsweredOnce(t *testing.T) {
+	f := &failing{counter{asked: make(chan string, 1), conns: make(chan net.Conn, 1)}}
+	near, far := dialed(t)
+	defer near.Close()
+	c, ok := leave(far, nil, NewLoops(f, nil))
+	if !ok {
+		t.Fatal("it cannot be watched")
+	}
+	defer c.Close()
+	c.mu.Lock()
+	c.ask()
+	c.mu.Unlock()
+	say(t, near, "GET / HTTP/1.1\r\n\r\n")
+	if got, err := io.ReadAll(near); err != nil || !strings.HasSuffix(string(got), "here") || len(f.conns) > 0 {
+		t.Errorf("%q, %v, %d are passed on", got, err, len(f.conns))
+	}
+}

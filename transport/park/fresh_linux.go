@@ -15,7 +15,8 @@ type Fresh struct {
 	// Last says that the client wants no other answer on its connection.
 	Last bool
 
-	sock *socket
+	sock    *socket
+	touched bool // one of its methods was called
 }
 
 var _ Exchange = (*Fresh)(nil)
@@ -25,6 +26,7 @@ func (x *Fresh) Shard() int { return x.sock.watcher().place }
 
 // become moves the connection on from asking.
 func (x *Fresh) become(next phase) *socket {
+	x.touched = true
 	c := x.sock
 	c.mu.Lock()
 	defer c.mu.Unlock()

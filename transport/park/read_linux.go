@@ -269,11 +269,12 @@ func (l *Loop) ask(c *socket, b []byte) bool {
 		c.more().early = slices.Clone(b[end:])
 	}
 	c.mu.Unlock()
-	if l.home.asker.Ask(&Fresh{sock: c}, string(b[:end])) {
+	x := &Fresh{sock: c}
+	if l.home.asker.Ask(x, string(b[:end])) {
 		return true
 	}
 	c.mu.Lock()
-	touched := c.phase != asking
+	touched := x.touched || c.phase != asking
 	if touched { // it failed halfway
 		c.shut()
 	}
