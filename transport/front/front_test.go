@@ -1,6 +1,7 @@
 package front
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -41,7 +42,7 @@ func TestPassedLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Pass(passed)
-	if _, err := nc.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("it is not closed: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package park
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -113,7 +114,7 @@ func TestFinishWithNothing(t *testing.T) {
 	c.Serve(newEars())
 	c.Finish(nil)
 	_ = near.SetReadDeadline(time.Now().Add(FinishTime / 2))
-	if n, err := near.Read(make([]byte, 1)); err != io.EOF {
+	if n, err := near.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("got %d bytes and %v", n, err)
 	}
 }
