@@ -126,6 +126,8 @@ func TestOverdue(t *testing.T) {
 			}
 			due = c.due > now() && c.due <= now()+uint32(idleTime.Seconds())
 			c.due = 1
+			c.watcher().dueAt(1)
+			c.watcher().Wake()
 		})
 		if !due {
 			t.Error("it may stay for ever")

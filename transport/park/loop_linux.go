@@ -31,9 +31,9 @@ type Loop struct {
 	generation uint8              // of the connection that was watched last; guarded by mu
 	again      []*socket          // to be read from, though no event says so; guarded by mu
 
-	sleeping atomic.Bool  // it waits for events, or is about to
-	woken    atomic.Bool  // it is not to wait: Wake was called
-	timed    atomic.Int32 // connections that have something due
+	sleeping atomic.Bool   // it waits for events, or is about to
+	woken    atomic.Bool   // it is not to wait: Wake was called
+	due      atomic.Uint32 // by the loops' clock: no connection is due earlier; 0 if none is at all
 
 	// What follows is of whoever waits.
 	buffer [readBytes]byte
@@ -191,10 +191,13 @@ func (l *Loop) wait(d time.Duration) bool {
 // arm sets the deadline of a wait of d. One that is earlier than need be is left: that costs a wait for nothing, and to move it costs
 // each.
 func (l *Loop) arm(d time.Duration) {
-	if l.timed.Load() > 0 || l.paused > 0 {
+	at := time.Since(began)
+	if due := l.due.Load(); due != 0 {
+		d = min(d, max(0, time.Duration(due)*time.Second-at)+time.Millisecond)
+	}
+	if l.paused > 0 {
 		d = min(d, time.Second)
 	}
-	at := time.Since(began)
 	if !l.dirty && (d == 0 || l.armed > at && l.armed <= at+d) {
 		return
 	}
@@ -258,7 +261,7 @@ func (l *Loop) readOn() {
 	}
 }
 
-// sweep closes connections whose time is over, once a second.
+// sweep closes connections whose time is over. It looks at them all, but only when the earliest may be due.
 func (l *Loop) sweep() {
 	at := now()
 	if at == l.swept {
@@ -268,16 +271,34 @@ func (l *Loop) sweep() {
 	if l.paused > 0 && at >= l.paused {
 		l.acceptOn()
 	}
-	if l.timed.Load() == 0 {
+	if due := l.due.Load(); due == 0 || at < due {
 		return
 	}
+	l.due.Store(0) // whoever comes meanwhile says so again
 	l.conns = l.connections(l.conns[:0])
 	for i, c := range l.conns {
 		l.conns[i] = nil
 		c.mu.Lock()
-		if c.due != 0 && c.due <= at {
+		switch {
+		case c.due == 0:
+		case c.due <= at:
 			c.shut()
+		default:
+			l.dueAt(c.due)
 		}
 		c.mu.Unlock()
+	}
+}
+
+// dueAt notes that a connection is due at a time. It returns true if none was as early.
+func (l *Loop) dueAt(at uint32) (sooner bool) {
+	for {
+		due := l.due.Load()
+		if due != 0 && due <= at {
+			return false
+		}
+		if l.due.CompareAndSwap(due, at) {
+			return true
+		}
 	}
 }

@@ -83,14 +83,10 @@ func (c *socket) expire(d time.Duration) {
 	if d > 0 {
 		at = now() + uint32(d/time.Second)
 	}
-	if l := c.watcher(); l != nil && (at == 0) != (c.due == 0) {
-		if at == 0 {
-			l.timed.Add(-1)
-		} else if l.timed.Add(1) == 1 {
-			l.Wake() // it may wait without an end
-		}
-	}
 	c.due = at
+	if l := c.watcher(); at != 0 && l != nil && l.dueAt(at) {
+		l.Wake() // it may wait for longer
+	}
 }
 
 // leave takes the descriptor out of nc. ok is false if that has none that a loop could watch: only these very types are
