@@ -45,15 +45,20 @@ func TestTheYardsticksDeliver(t *testing.T) {
 	}
 }
 
-func TestDiscard(t *testing.T) {
+func TestHandlersOfBodies(t *testing.T) {
 	web := httptest.NewServer(handler(newDoor(1)))
 	defer web.Close()
-	resp, err := http.Post(web.URL+"/discard", "text/plain", strings.NewReader("hello"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusNoContent || !bytes.Equal(body, nil) {
-		t.Errorf("%d %q, %v", resp.StatusCode, body, err)
+	for path, want := range map[string]struct {
+		status int
+		body   []byte
+	}{"/discard": {http.StatusNoContent, nil}, "/receipt": {http.StatusCreated, receipt}} {
+		resp, err := http.Post(web.URL+path, "text/plain", strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != want.status || !bytes.Equal(body, want.body) {
+			t.Errorf("%s: %d %q, %v", path, resp.StatusCode, body, err)
+		}
+		resp.Body.Close()
 	}
 }

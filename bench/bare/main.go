@@ -3,7 +3,8 @@
 //   - It keeps the connections that follow it, WebSockets at /ws and SSE at /sse, and writes one prepared frame to each of them from
 //     the request that publishes, a POST to /publish. There is no queue, no history, no resume, no heartbeat, and a follower that
 //     does not read stops all.
-//   - A POST to /discard reads the body and answers 204: what a request with a body costs in net/http.
+//   - A POST to /discard reads the body and answers 204: what a request with a body costs in net/http. One to /receipt answers with as
+//     much as a gateway's receipt has.
 //   - A second listener is an accept loop without net/http (accept.go).
 //
 // It listens on ports of 127.0.0.1 that it prints. Its goroutines are net/http's, and one for each connection to the second
@@ -110,6 +111,15 @@ func handler(door *door) http.Handler {
 		door.publish(body)
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /receipt", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage)); err != nil {
+			return
+		}
+		h := w.Header()
+		h["Content-Type"], h["X-Content-Type-Options"], h["Tidings-Cursor"] = receiptType, receiptSniff, receiptCursor
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write(receipt)
+	})
 	mux.HandleFunc("POST /discard", func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err == nil {
 			w.WriteHeader(http.StatusNoContent)
@@ -119,3 +129,11 @@ func handler(door *door) http.Handler {
 }
 
 func event(body []byte) []byte { return slices.Concat([]byte("data: "), body, []byte("\n\n")) }
+
+// A receipt, and its fields, as a gateway writes them.
+var (
+	receipt = []byte(`{"topic":"bench/0a1b2c3d","cursor":"brfje6sdd4ep-21","seq":21,"prev":20,"durability":"memory","followers":0,"duplicate":false}` +
+		"\n")
+	receiptType, receiptSniff = []string{"application/json"}, []string{"nosniff"}
+	receiptCursor             = []string{"brfje6sdd4ep-21"}
+)
