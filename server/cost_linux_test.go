@@ -15,7 +15,7 @@ import (
 // follows: some 200 bytes of live heap. The address is the kernel's to tell.
 func TestWhatAConnectionCosts(t *testing.T) {
 	const n = 8000
-	most := 204.0 // measuring leaves a little too
+	most := 208.0 // measuring leaves a little too, more at some times than at others
 	if racing {
 		most = 400
 	}
@@ -54,7 +54,11 @@ func TestWhatAConnectionCosts(t *testing.T) {
 			connect(n / 10) // what the first need, all share
 			before := live()
 			connect(n)
-			cost := float64(live()-before) / n
+			after := live()
+			for range 4 { // what only passes by goes with one collection or another
+				after = min(after, live())
+			}
+			cost := float64(after-before) / n
 			t.Logf("%s%s: %.0f bytes", c.kind, c.query, cost)
 			if cost > most {
 				t.Errorf("a connection costs %.0f bytes, which may be %.0f", cost, most)
