@@ -131,6 +131,21 @@ func BenchmarkOverLoopback(b *testing.B) {
 	b.Run("batch", func(b *testing.B) { overLoopback(b, serveBench(b), lines, batchLines) })
 }
 
+// benchAddress serves at a loopback address until the benchmark ends.
+func benchAddress(b *testing.B) (*Server, *net.TCPAddr) {
+	b.Helper()
+	s := benchServer(b)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(b.Context(), ln) }()
+	b.Cleanup(func() { <-served }) // its context has ended
+	at, _ := ln.Addr().(*net.TCPAddr)
+	return s, at
+}
+
 func serveBench(b *testing.B) func(context.Context, net.Listener) {
 	s := benchServer(b)
 	return func(ctx context.Context, ln net.Listener) { _ = s.Serve(ctx, ln) }

@@ -3,8 +3,6 @@
 package server
 
 import (
-	"log/slog"
-	"net"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -18,17 +16,7 @@ func BenchmarkConnect(b *testing.B) {
 		{"stream", "Accept: application/x-ndjson\r\n"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s, err := New(Options{Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				b.Fatal(err)
-			}
-			go func() { _ = s.Serve(b.Context(), ln) }()
-			port := ln.Addr().(*net.TCPAddr).Port
+			_, at := benchAddress(b)
 			request := []byte("GET /topics/weather/paris HTTP/1.1\r\nHost: localhost\r\n" + c.fields + "\r\n")
 			answer := make([]byte, 8<<10)
 			b.ReportAllocs()
@@ -38,7 +26,7 @@ func BenchmarkConnect(b *testing.B) {
 					b.Fatal(err)
 				}
 				_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-				if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+				if err := unix.Connect(fd, &unix.SockaddrInet4{Port: at.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 					b.Fatal(err)
 				}
 				if _, err := unix.Write(fd, request); err != nil {

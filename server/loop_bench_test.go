@@ -4,7 +4,6 @@ package server
 
 import (
 	"io"
-	"log/slog"
 	"net"
 	"testing"
 
@@ -14,24 +13,14 @@ import (
 // BenchmarkPollAtTheLoops is a held poll that is answered at once, over one connection: what reading, admitting, following and answering
 // take, and leave behind.
 func BenchmarkPollAtTheLoops(b *testing.B) {
-	s, err := New(Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(b.Context(), ln) }()
-	c, err := net.Dial("tcp", ln.Addr().String())
+	s, at := benchAddress(b)
+	c, err := net.Dial("tcp", at.String())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer c.Close()
 	publish := "POST /topics/weather/paris HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nConnection: close\r\n\r\none"
-	p, err := net.Dial("tcp", ln.Addr().String())
+	p, err := net.Dial("tcp", at.String())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -51,6 +51,19 @@ func desk(t *testing.T) (*counter, *Loops, func() net.Conn) {
 	}
 }
 
+// asks has a connection watched by loops from which requests are awaited.
+func asks(t *testing.T, nc net.Conn, ls *Loops) *socket {
+	t.Helper()
+	c, ok := leave(nc, nil, ls)
+	if !ok {
+		t.Fatal("it cannot be watched")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ask()
+	return c
+}
+
 func say(t *testing.T, nc net.Conn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(nc, text); err != nil {
@@ -238,14 +251,8 @@ func TestAnsweredOnce(t *testing.T) {
 	f := &failing{counter{asked: make(chan string, 1), conns: make(chan net.Conn, 1)}}
 	near, far := dialed(t)
 	defer near.Close()
-	c, ok := leave(far, nil, NewLoops(f, nil))
-	if !ok {
-		t.Fatal("it cannot be watched")
-	}
+	c := asks(t, far, NewLoops(f, nil))
 	defer c.Close()
-	c.mu.Lock()
-	c.ask()
-	c.mu.Unlock()
 	say(t, near, "GET / HTTP/1.1\r\n\r\n")
 	if got, err := io.ReadAll(near); err != nil || !strings.HasSuffix(string(got), "here") || len(f.conns) > 0 {
 		t.Errorf("%q, %v, %d are passed on", got, err, len(f.conns))

@@ -44,7 +44,6 @@ type Loop struct {
 	dirty  bool          // the deadline of file is in the past
 	armed  time.Duration // the deadline of file by the loops' clock; 0 if there is none
 	ready  []*socket     // the last again
-	conns  []*socket     // of a sweep
 	swept  uint32
 	crowd  crowd
 	paused uint32 // when accepting goes on; 0 if it does
@@ -120,16 +119,29 @@ func (l *Loop) drop(c *socket) {
 	l.home.leave(l)
 }
 
-// connections appends all that the loop watches to dst.
-func (l *Loop) connections(dst []*socket) []*socket {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range l.used {
-		if c := l.slots[i/slotBlock][i%slotBlock].conn; c != nil {
-			dst = append(dst, c)
+// each calls fn with every connection, its lock held. It takes a few at a time, so that it needs no room for all.
+func (l *Loop) each(fn func(*socket)) {
+	var some [64]*socket
+	for from := int32(0); ; {
+		n := 0
+		l.mu.Lock()
+		for ; from < l.used && n < len(some); from++ {
+			if c := l.slots[from/slotBlock][from%slotBlock].conn; c != nil {
+				some[n] = c
+				n++
+			}
+		}
+		done := from >= l.used
+		l.mu.Unlock()
+		for _, c := range some[:n] {
+			c.mu.Lock()
+			fn(c)
+			c.mu.Unlock()
+		}
+		if done {
+			return
 		}
 	}
-	return dst
 }
 
 // post has c read from, though there is no event.
@@ -182,7 +194,7 @@ func (l *Loop) wait(d time.Duration) bool {
 	}
 	l.readOn()
 	l.sweep()
-	if d > 0 {
+	if d > 0 && l.n > 0 { // else it was woken, and somebody waits for that
 		l.crowd.gather()
 	}
 	return true
@@ -275,10 +287,7 @@ func (l *Loop) sweep() {
 		return
 	}
 	l.due.Store(0) // whoever comes meanwhile says so again
-	l.conns = l.connections(l.conns[:0])
-	for i, c := range l.conns {
-		l.conns[i] = nil
-		c.mu.Lock()
+	l.each(func(c *socket) {
 		switch {
 		case c.due == 0:
 		case c.due <= at:
@@ -286,8 +295,7 @@ func (l *Loop) sweep() {
 		default:
 			l.dueAt(c.due)
 		}
-		c.mu.Unlock()
-	}
+	})
 }
 
 // dueAt notes that a connection is due at a time. It returns true if none was as early.

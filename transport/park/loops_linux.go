@@ -124,11 +124,7 @@ func (ls *Loops) each(fn func(*socket)) {
 	all := append([]*Loop(nil), ls.all...)
 	ls.mu.Unlock()
 	for _, l := range all {
-		for _, c := range l.connections(nil) {
-			c.mu.Lock()
-			fn(c)
-			c.mu.Unlock()
-		}
+		l.each(fn)
 	}
 }
 

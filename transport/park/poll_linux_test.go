@@ -34,14 +34,8 @@ func TestLeftBeforeItsPollIsHeld(t *testing.T) {
 	if _, err := far.Read(nil); err != nil {
 		t.Fatal(err)
 	}
-	c, ok := leave(far, nil, loops)
-	if !ok {
-		t.Fatal("it cannot be watched")
-	}
+	c := asks(t, far, loops)
 	defer c.Close()
-	c.mu.Lock()
-	c.ask()
-	c.mu.Unlock()
 	<-h.held
 	h.ear.goneOnce(t)
 }
@@ -130,14 +124,8 @@ func TestAheadOfAPoll(t *testing.T) {
 	near, far := dialed(t)
 	defer near.Close()
 	say(t, near, "GET / HTTP/1.1\r\n\r\n"+strings.Repeat("x", 60<<10))
-	c, ok := leave(far, nil, NewLoops(h, nil))
-	if !ok {
-		t.Fatal("it cannot be watched")
-	}
+	c := asks(t, far, NewLoops(h, nil))
 	defer c.Close()
-	c.mu.Lock()
-	c.ask()
-	c.mu.Unlock()
 	<-h.held
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -54,17 +54,23 @@ const fewVectors = 4
 // quiet has a broken connection tell by its error alone.
 const quiet = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
 
+// refused says what an error means that is no interruption: that there is no room, or that the connection is broken.
+func refused(errno unix.Errno) (short bool, err error) {
+	if errno == unix.EAGAIN {
+		return true, nil
+	}
+	return false, errno
+}
+
 func sendOne(fd int, b []byte) (taken int, short bool, err error) {
 	for len(b) > 0 {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), quiet, 0, 0)
-		switch errno {
-		case 0:
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			return taken, true, nil
-		default:
-			return taken, false, errno
+		if errno != 0 {
+			if errno == unix.EINTR {
+				continue
+			}
+			short, err = refused(errno)
+			return taken, short, err
 		}
 		// Only a write that finds no room at all has the socket tell of room.
 		taken += int(n)
@@ -96,14 +102,12 @@ func sendMany(fd int, parts [][]byte, vectors []unix.Iovec) (taken int, short bo
 		message := unix.Msghdr{Iov: &vectors[0]}
 		message.SetIovlen(n)
 		took, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&message)), quiet)
-		switch errno {
-		case 0:
-		case unix.EINTR:
-			continue
-		case unix.EAGAIN:
-			return taken, true, nil
-		default:
-			return taken, false, errno
+		if errno != 0 {
+			if errno == unix.EINTR {
+				continue
+			}
+			short, err = refused(errno)
+			return taken, short, err
 		}
 		taken += int(took)
 		if int(took) < want {
