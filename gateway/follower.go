@@ -112,6 +112,9 @@ func (f *Follower) Close(reason Reason) {
 	f.shard.post(command{op: opClose, follower: f, reason: reason.index()})
 }
 
+// Ended reports whether the follower has ended, whoever ended it. Its shard may be about to tell the peer.
+func (f *Follower) Ended() bool { return f.talk.over() }
+
 // Reply has a unit written to the peer in order with everything else: an answer to what the client sent. It never blocks. It returns
 // false while more than 64 KiB of replies are unwritten; the unit is queued all the same, but nothing more should be read from
 // a client that sends without reading. A peer that is a [Talker] is told when there is room again.

@@ -270,6 +270,7 @@ func (s *shard) endAt(f *Follower, reason Reason, at Cursor, tell bool) {
 		rest = s.unsaid(f)
 	}
 	f.set(ended)
+	f.talk.end()
 	if f.audience != nil {
 		s.leave(f)
 	} else {

@@ -6,13 +6,14 @@ import "sync/atomic"
 const maxReplyBytes = 64 << 10
 
 // talk is what a follower and the connection that sends for it have to tell each other: how many bytes of replies are not
-// written yet, whether somebody waits for them to be, and how many topics and patterns are followed.
+// written yet, whether somebody waits for them to be, how many topics and patterns are followed, and whether it is over.
 type talk struct{ word atomic.Uint64 }
 
 const (
 	talkBytes   = 1<<31 - 1 // the lowest bits count bytes
 	talkWaiting = 1 << 31
-	talkFollow  = 1 << 32 // the highest bits count follows
+	talkFollow  = 1 << 32 // the bits above count follows
+	talkOver    = 1 << 63 // the follower has ended
 )
 
 // say counts n more bytes of replies. It returns false if more than is allowed is unwritten then: from then on somebody waits.
@@ -53,7 +54,7 @@ func (t *talk) unwritten() int { return int(t.word.Load() & talkBytes) }
 func (t *talk) follow(n, most int) bool {
 	for {
 		old := t.word.Load()
-		if int(old/talkFollow)+n > most {
+		if int(old&^talkOver/talkFollow)+n > most {
 			return false
 		}
 		if t.word.CompareAndSwap(old, old+uint64(n)*talkFollow) {
@@ -64,3 +65,9 @@ func (t *talk) follow(n, most int) bool {
 
 // forget makes room for another topic or pattern.
 func (t *talk) forget() { t.word.Add(^uint64(talkFollow) + 1) }
+
+// end says that it is over.
+func (t *talk) end() { t.word.Or(talkOver) }
+
+// over reports whether it is.
+func (t *talk) over() bool { return t.word.Load()&talkOver != 0 }
