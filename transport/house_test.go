@@ -44,7 +44,7 @@ var transports = map[string]transport.Transport{
 // open starts a gateway and its server; they end with the test.
 func open(t *testing.T, o gateway.Options, start func(*httptest.Server)) *house {
 	t.Helper()
-	o.Journal, o.Classes = memory.New(), len(transport.Kinds)
+	o.Journal, o.Classes = memory.New(), transport.Classes
 	g, err := gateway.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,13 @@ func ParseKind(name string) (Kind, error) {
 	return 0, fmt.Errorf("%q is no transport: there are websocket, sse, stream, longpoll and poll", name)
 }
 
+// SessionPoll is the class of held polls whose clients say their session, beyond those of the kinds: such a client is one follower
+// for as long as it comes back, held at the moment or not. Classes is how many classes the gateway counts.
+const (
+	SessionPoll = uint8(len(Kinds))
+	Classes     = len(Kinds) + 1
+)
+
 // Offer is what the gateway proposes to a client: transports in order.
 type Offer struct {
 	Transports []string `json:"transports"`
@@ -55,6 +62,7 @@ type Request struct {
 	Ping    time.Duration  // heartbeat
 	PollMS  int            // for polls: when to ask again
 	Session string         // a label for this client
+	Place   Place          // where its session is known; nil if it is not
 	Node    string         // this gateway's name
 	Shard   int            // see [gateway.FollowOptions]
 	Offer   Offer
@@ -65,6 +73,21 @@ type Request struct {
 	Compress bool
 	// Upstream serves what a client sends up a WebSocket; nil where it may send nothing.
 	Upstream Upstream
+}
+
+// Place is that of a request among the others of its session.
+type Place interface {
+	// Take tells of the follower that serves the request. It may be ended at once.
+	Take(f *gateway.Follower)
+}
+
+// Follow brings the follower to life that serves the request. It fails as [gateway.Gateway.Follow] does.
+func (f *Request) Follow(follower *gateway.Follower, peer gateway.Peer) error {
+	err := f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: peer, Shard: f.Shard})
+	if err == nil && f.Place != nil {
+		f.Place.Take(follower)
+	}
+	return err
 }
 
 // Upstream is what a two-way transport needs of the server: publishing and following with the rights of its client. It is shared by

@@ -13,8 +13,8 @@ import (
 func NewLong() transport.Transport { return &long{head: headOf("no-store")} }
 
 type long struct {
-	head        *park.Head
-	plain, gzip transport.Shared[terms]
+	head  *park.Head
+	terms [2][2]transport.Shared[terms] // by whether they have a place among their session's, and are in gzip
 }
 
 var _ transport.Transport = (*long)(nil)
@@ -25,7 +25,7 @@ func (*long) Kind() transport.Kind { return transport.LongPoll }
 // Serve implements [transport.Transport].
 func (l *long) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	a := &answer{Follower: l.termsOf(f).Follower(), held: x.Hold()}
-	err := f.Gateway.Follow(&a.Follower, gateway.FollowOptions{Start: f.Start, Peer: a, Shard: f.Shard})
+	err := f.Follow(&a.Follower, a)
 	if err != nil {
 		// The gateway has closed since the request was admitted.
 		a.Close(gateway.ReasonDraining, f.Start.Cursor(), nil)
@@ -46,17 +46,20 @@ type terms struct {
 
 func (l *long) termsOf(f *transport.Request) *terms {
 	wait, limit := max(f.Wait, 1), limitOf(f) // to the gateway a wait of 0 means for ever
-	shared := &l.plain
-	if f.Compress {
-		shared = &l.gzip
+	class, placed, gzip := uint8(transport.LongPoll), 0, 0
+	if f.Place != nil {
+		class, placed = transport.SessionPoll, 1
 	}
-	return shared.Get(
+	if f.Compress {
+		gzip = 1
+	}
+	return l.terms[placed][gzip].Get(
 		func(t *terms) bool {
 			return t.Wait == wait && t.MaxParts == limit && t.pollMS == f.PollMS && t.offer.Equal(f.Offer)
 		},
 		func() *terms {
 			made := &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, gzip: f.Compress, Terms: gateway.Terms{
-				Format: wire.Envelope, Class: uint8(transport.LongPoll), Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
+				Format: wire.Envelope, Class: class, Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
 			}}
 			made.Of = made
 			return made

@@ -17,7 +17,7 @@ func Serve(x park.Exchange, f *transport.Request, framing *Framed) (int, error) 
 		return 0, err
 	}
 	o, peer := newPeer(answer, f, framing)
-	err = f.Gateway.Follow(&o.Follower, gateway.FollowOptions{Start: f.Start, Peer: peer, Shard: f.Shard})
+	err = f.Follow(&o.Follower, peer)
 	if err != nil {
 		// The status is out already, and the gateway has closed since the request was admitted.
 		at := f.Start.Cursor()

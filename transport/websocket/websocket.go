@@ -97,7 +97,7 @@ func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	}
 	on := t.termsOf(f, enveloped, agreed.extensions != "")
 	p := &peer{Follower: on.Follower(), conn: conn, greeting: &greeting}
-	err = f.Gateway.Follow(&p.Follower, gateway.FollowOptions{Start: f.Start, Peer: p, Shard: f.Shard})
+	err = f.Follow(&p.Follower, p)
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.
 		at := f.Start.Cursor()
