@@ -25,6 +25,7 @@ type Config struct {
 	Compression Compression `key:"compression" help:"what is made smaller before it is sent"`
 	Ping        Duration    `key:"ping" help:"heartbeat on a stream on which nothing else is said; followers may ask for less"`
 	Poll        Duration    `key:"poll" help:"how often a client without a better transport is asked to poll"`
+	PollAway    Duration    `key:"poll_away" help:"how long a client that polls may stay away and still count as a follower; three times poll if that is more"`
 	Idempotency Idempotency `key:"idempotency" help:"how long a publish can be repeated safely"`
 	AppendWait  Duration    `key:"append_wait" help:"how long a publish waits for the fan-out to catch up before it is answered 503"`
 	Drain       Duration    `key:"drain" help:"how long a stop waits for requests that are being answered"`
@@ -39,6 +40,7 @@ type Limits struct {
 	Batch             Size `key:"batch" help:"size of a batch that is sent as one JSON array; NDJSON is bounded by the line only"`
 	Connections       int  `key:"connections" help:"connections that follow at the same time, all clients together, held polls included"`
 	HeldPolls         int  `key:"held_polls" help:"long polls that are held at the same time, all clients together; 0 for as many as there may be connections"`
+	Sessions          int  `key:"sessions" help:"clients that are known by the session they say (polling ones count as one follower each by it); past that the one away for longest is forgotten"`
 	TopicsPerFollower int  `key:"topics_per_follower" help:"topics and patterns that one follower may follow"`
 }
 
@@ -90,7 +92,7 @@ type Metrics struct {
 func Default() Config {
 	c := Config{
 		Listen: "127.0.0.1:8080",
-		Limits: Limits{Body: 1 << 20, Batch: 16 << 20, Connections: 20_000, TopicsPerFollower: 100},
+		Limits: Limits{Body: 1 << 20, Batch: 16 << 20, Connections: 20_000, Sessions: 250_000, TopicsPerFollower: 100},
 		History: History{
 			Bytes:      256 << 20,
 			Messages:   gateway.DefaultRetention.Messages,
@@ -100,6 +102,7 @@ func Default() Config {
 		Compression: Compression{WebSocket: true, HTTP: "asked", From: 512},
 		Ping:        Duration(20 * time.Second),
 		Poll:        Duration(5 * time.Second),
+		PollAway:    Duration(time.Minute),
 		Idempotency: Idempotency{Keys: 100_000, Window: Duration(5 * time.Minute)},
 		AppendWait:  Duration(2 * time.Second),
 		Drain:       Duration(10 * time.Second),

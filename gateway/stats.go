@@ -32,6 +32,22 @@ type ClassStats struct {
 	Latency   Histogram
 }
 
+// Add adds what others of another class have counted.
+func (c *ClassStats) Add(others *ClassStats) {
+	c.Followers += others.Followers
+	c.Opened += others.Opened
+	for reason, n := range others.Closed {
+		c.Closed[reason] += n
+	}
+	c.Messages += others.Messages
+	c.Bytes += others.Bytes
+	c.Writes += others.Writes
+	for i, n := range others.Latency.Counts {
+		c.Latency.Counts[i] += n
+	}
+	c.Latency.Sum += others.Latency.Sum
+}
+
 // Histogram counts the times from a message's append to its write, for followers that keep up: what is read from the
 // history later says how long a client was away, not how fast the gateway is.
 type Histogram struct {

@@ -14,14 +14,15 @@ var followers = subject{
 	metrics: []metric{
 		{
 			name: "tidings_followers", kind: prometheus.GaugeValue, labels: []string{"transport"},
-			help: "Followers that the gateway serves now: connections, and long polls that wait for their answer.",
+			help: "Followers that there are now: connections, and clients that poll. A client that polls and says its session is one for as " +
+				"long as it comes back; one that says none counts while its poll is held.",
 			read: func(s *snapshot, to *series) {
 				s.eachClass(func(transport string, c gateway.ClassStats) { to.add(float64(c.Followers), transport) })
 			},
 		},
 		{
 			name: "tidings_followers_opened_total", kind: prometheus.CounterValue, labels: []string{"transport"},
-			help: "Followers that began.",
+			help: "Followers that began; each held poll is one here.",
 			read: func(s *snapshot, to *series) {
 				s.eachClass(func(transport string, c gateway.ClassStats) { to.add(float64(c.Opened), transport) })
 			},

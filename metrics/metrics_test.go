@@ -62,6 +62,7 @@ func counted(n uint64) Sources {
 			return ServerStats{
 				Connections: map[string]int{"websocket": int(n * 91), "sse": int(n * 92)},
 				HeldPolls:   int(n * 93),
+				Forgotten:   n * 98,
 				Requests: map[Request]uint64{
 					{"/topics/*", 200}: n * 94, {"/topics/*", 201}: n, {"/topics/*", 404}: n * 95, {"/", 304}: n * 96,
 				},

@@ -28,6 +28,11 @@ var requests = subject{
 			read: func(s *snapshot, to *series) { to.add(float64(s.server.HeldPolls)) },
 		},
 		{
+			name: "tidings_sessions_forgotten_total", kind: prometheus.CounterValue,
+			help: "Clients whose session was forgotten because there were more than limits.sessions; they are served as before, and not counted.",
+			read: func(s *snapshot, to *series) { to.add(float64(s.server.Forgotten)) },
+		},
+		{
 			name: "tidings_http_requests_total", kind: prometheus.CounterValue, labels: []string{"route", "status"},
 			help: "HTTP requests by route and class of status (2xx, 4xx, …); a stream counts when it begins.",
 			read: readRequests,

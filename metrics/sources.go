@@ -28,6 +28,7 @@ type ServerStats struct {
 	Connections map[string]int     // gauge: open now and following, by transport
 	HeldPolls   int                // gauge: long polls that wait for their answer
 	Requests    map[Request]uint64 // answered (for streams: begun)
+	Forgotten   uint64             // sessions that were let go because there were more than are known at a time
 	Refusals    map[string]uint64  // requests that were not admitted, by cause: the problem's code
 }
 

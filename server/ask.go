@@ -42,8 +42,7 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 	}
 	x.Last, x.Fields = r.Close, s.corsFields(&v.inquiry.entry)
 	v.request.Shard = x.Shard()
-	s.record.Chose(v.choice)
-	status, err := s.transports[v.choice.Kind].Serve(x, &v.request)
+	status, err := s.serve(x, v)
 	if err != nil {
 		return false
 	}

@@ -59,6 +59,7 @@ type asked struct {
 	Follow    []transport.FollowItem `json:"follow"`
 	Transport string                 `json:"transport"`
 	Session   string                 `json:"session"`
+	N         scalar                 `json:"n"`
 	Wait      scalar                 `json:"wait"`
 	Limit     scalar                 `json:"limit"`
 	Ping      scalar                 `json:"ping"`
@@ -74,7 +75,7 @@ func (v *visit) read() error {
 	}
 	p, a := v.params, &v.asked
 	*a = asked{
-		Transport: p.get("transport"), Session: p.get("session"), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
+		Transport: p.get("transport"), Session: p.get("session"), N: scalar(p.get("n")), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
 		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
 	}
 	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
@@ -168,10 +169,6 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 		return t, err
 	}
 	t.bare = a.Compress != "" && !t.compress
-	const longest = 64
-	if len(a.Session) > longest || strings.Trim(a.Session, sessionLetters) != "" {
-		return t, badParameter.of("session is at most 64 letters, digits, - and _")
-	}
 	return t, nil
 }
 
@@ -186,8 +183,6 @@ func (s scalar) yes(name string) (bool, error) {
 	return false, badParameter.of(name + " is 1 or 0, not " + quote(string(s)))
 }
 
-const sessionLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-
 // plan decides how what was asked for is served, or why it is not. What it finds is in v: the choice even where it is refused, as
 // soon as that is known.
 func (s *Server) plan(v *visit) (err error) {
@@ -195,6 +190,9 @@ func (s *Server) plan(v *visit) (err error) {
 	v.choice = fallback.Choice{Kind: transport.Poll}
 	t, err := s.termsOf(a)
 	if err != nil {
+		return err
+	}
+	if v.number, err = a.numberOf(); err != nil {
 		return err
 	}
 	choice, err := s.ladder.Choose(fallback.Wish{
@@ -250,9 +248,8 @@ func (s *Server) follow(c *call, v *visit) error {
 		}
 		return s.comeBack(c, kind, problemOf(err))
 	}
-	s.record.Chose(v.choice)
 	// The transports do not answer through the recorder: they may take the connection from what is below it.
-	status, err := s.transports[kind].Serve(park.HTTP(c.w.ResponseWriter, c.r), &v.request)
+	status, err := s.serve(park.HTTP(c.w.ResponseWriter, c.r), v)
 	if err != nil {
 		return s.comeBack(c, kind, problemOf(err))
 	}

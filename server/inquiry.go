@@ -73,6 +73,8 @@ type visit struct {
 	inquiry inquiry
 	params  params
 	asked   asked
+	number  uint32 // among its session's; 0 if it says none
+	place   place
 	choice  fallback.Choice
 	follows []gateway.Follow
 	request transport.Request

@@ -17,7 +17,7 @@ import (
 // Options configure a server. The zero value of every field means its default: a gateway in memory that serves all
 // transports, and that everyone who reaches its loopback address may publish to.
 type Options struct {
-	// Gateway is served as it is and stays the caller's: its Options.Classes must be at least len(transport.Kinds). When it is
+	// Gateway is served as it is and stays the caller's: its Options.Classes must be at least transport.Classes. When it is
 	// nil, New makes one of Core and closes it with the server.
 	Gateway *gateway.Gateway
 	// Core configures the gateway that New makes. Its Journal is the memory log by default; MessageBytes, FollowTopics and
@@ -44,6 +44,7 @@ type Options struct {
 	FollowTopics int           // bound of topics and patterns per follower; default 100
 	Connections  int           // bound of connections that follow, held polls included; default 20,000
 	HeldPolls    int           // bound of held polls; default as Connections
+	Sessions     int           // bound of clients that are known by their session; default 250,000
 	BodyTimeout  time.Duration // how long a body may pause, or a message's body take beyond 1 KiB/s; default 30 s
 	DrainTimeout time.Duration // how long a stop waits for requests in flight; default 10 s
 
@@ -54,6 +55,10 @@ type Options struct {
 
 	Ping         time.Duration // heartbeat of streams, from 1 s; default 20 s
 	PollInterval time.Duration // when a polling client is told to ask again; default 5 s
+
+	// PollAway is how long a client that polls and says its session may stay away and still count as a follower, but at least three
+	// times as long as it is told to; default 60 s.
+	PollAway time.Duration
 
 	Node    string // this gateway's name in hello and metrics; default: random
 	Version string // of the program, for metrics
@@ -74,6 +79,8 @@ func (o Options) withDefaults() Options {
 	o.DeflateFrom = cmp.Or(o.DeflateFrom, wire.DefaultDeflateFrom)
 	o.Ping = cmp.Or(o.Ping, maxPing)
 	o.PollInterval = cmp.Or(o.PollInterval, 5*time.Second)
+	o.Sessions = cmp.Or(o.Sessions, 250_000)
+	o.PollAway = cmp.Or(o.PollAway, time.Minute)
 	if o.Node == "" {
 		o.Node = strings.ToLower(rand.Text()[:6])
 	}
@@ -82,7 +89,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Core.MessageBytes = o.MessageBytes
 	o.Core.FollowTopics = o.FollowTopics
-	o.Core.Classes = len(transport.Kinds)
+	o.Core.Classes = transport.Classes
 	return o
 }
 
@@ -104,6 +111,8 @@ func (o Options) validate() error {
 		{"FollowTopics", o.FollowTopics},
 		{"Connections", o.Connections},
 		{"HeldPolls", o.HeldPolls},
+		{"Sessions", o.Sessions},
+		{"PollAway", int(o.PollAway)},
 		{"BodyTimeout", int(o.BodyTimeout)},
 		{"DrainTimeout", int(o.DrainTimeout)},
 		{"PollInterval", int(o.PollInterval)},

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"tidings/fallback"
+	"tidings/fallback/session"
 	"tidings/gateway"
 	"tidings/gateway/journal/memory"
 	"tidings/transport"
@@ -33,6 +34,7 @@ type Server struct {
 	limits     *limits
 	record     fallback.Record
 	counters   *counters
+	sessions   *session.Registry
 	pulse      pulse
 	upstreams  sync.Map // *upstream by rights
 	echo       *echo.Echo
@@ -67,10 +69,11 @@ func New(o Options) (*Server, error) {
 		}
 		s.owned = true
 	}
-	if len(s.gateway.Stats().Classes) < len(transport.Kinds) {
-		return nil, fmt.Errorf("server: the gateway counts fewer classes than the %d transports (Options.Classes)", len(transport.Kinds))
+	if len(s.gateway.Stats().Classes) < transport.Classes {
+		return nil, fmt.Errorf("server: the gateway counts fewer classes of followers (Options.Classes) than %d", transport.Classes)
 	}
 	s.limits = &limits{connections: s.options.Connections, held: s.options.HeldPolls, open: s.open}
+	s.sessions = session.New(session.Options{Most: s.options.Sessions, Away: s.options.PollAway})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.echo = s.router()
 	return s, nil
@@ -165,6 +168,7 @@ func (s *Server) Drain(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stopping.Store(true)
 	s.cancel()
+	s.sessions.Close()
 	if !s.owned {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"tidings/fallback"
+	"tidings/gateway"
 	"tidings/metrics"
 	"tidings/transport"
 )
@@ -64,6 +65,7 @@ func (s *Server) Stats() metrics.ServerStats {
 		HeldPolls:   open[transport.LongPoll],
 		Requests:    map[metrics.Request]uint64{},
 		Refusals:    map[string]uint64{},
+		Forgotten:   s.sessions.Forgotten(),
 	}
 	for _, kind := range []transport.Kind{transport.WebSocket, transport.SSE, transport.Stream} {
 		out.Connections[kind.String()] = open[kind]
@@ -82,7 +84,21 @@ func (s *Server) open() (n [len(transport.Kinds)]int) {
 	for _, kind := range transport.Kinds {
 		n[kind] = s.gateway.Followers(uint8(kind))
 	}
+	n[transport.LongPoll] += s.gateway.Followers(transport.SessionPoll)
 	return n
+}
+
+// gatewayStats returns the gateway's snapshot by transport. A client that polls and says its session is one follower, whether a poll
+// of it is held at the moment or not.
+func (s *Server) gatewayStats() gateway.Stats {
+	stats := s.gateway.Stats()
+	pollers := s.sessions.Pollers()
+	held := stats.Classes[transport.SessionPoll]
+	held.Followers = pollers[transport.LongPoll]
+	stats.Classes[transport.LongPoll].Add(&held)
+	stats.Classes[transport.Poll].Followers = pollers[transport.Poll]
+	stats.Classes = stats.Classes[:len(transport.Kinds)]
+	return stats
 }
 
 func (s *Server) choices() []metrics.Choice {
@@ -105,6 +121,6 @@ func (s *Server) metricsHandler() http.Handler {
 	}
 	return metrics.Handler(metrics.Sources{
 		Version: s.options.Version, Node: s.options.Node, ClassNames: names,
-		Gateway: s.gateway.Stats, Choices: s.choices, Server: s.Stats,
+		Gateway: s.gatewayStats, Choices: s.choices, Server: s.Stats,
 	})
 }

@@ -27,6 +27,7 @@ func serverOptions(c config.Config, log *slog.Logger) server.Options {
 		PublishKeys: c.PublishKeys, Insecure: c.Insecure, Origins: c.Origins, Hosts: c.Hosts,
 		MessageBytes: int(c.Limits.Body), BatchBytes: int(c.Limits.Batch), FollowTopics: c.Limits.TopicsPerFollower,
 		Connections: c.Limits.Connections, HeldPolls: c.Limits.HeldPolls,
+		Sessions: c.Limits.Sessions, PollAway: time.Duration(c.PollAway),
 		NoDeflate: !c.Compression.WebSocket, NoGzip: c.Compression.HTTP == "off",
 		GzipStreams: c.Compression.HTTP == "on", DeflateFrom: int(c.Compression.From),
 		DrainTimeout: time.Duration(c.Drain), Ping: time.Duration(c.Ping), PollInterval: time.Duration(c.Poll),
