@@ -35,6 +35,6 @@ func (s *Server) delete(c *call) error {
 	if err != nil {
 		return err
 	}
-	answerReceipt(c, http.StatusOK, &receipt)
+	s.answerReceipt(c, http.StatusOK, &receipt)
 	return nil
 }

@@ -52,7 +52,7 @@ func (s *Server) batch(c *call) error {
 		if err != nil {
 			out.add(nil, problemOf(err)) // what is stored is stored: the answer must still say so
 		}
-		out.finish()
+		out.finish(s.piggyback(c, nil))
 		err = nil
 	}
 	in.letGo()
@@ -193,19 +193,19 @@ func (r *results) head() {
 	r.c.w.WriteHeader(http.StatusOK)
 }
 
-// finish ends the answer.
-func (r *results) finish() {
+// finish ends the answer, with what else is to be in it: members, each behind a comma.
+func (r *results) finish(more []byte) {
 	if r.minimal {
 		r.head()
-		_, _ = fmt.Fprintf(r.c.w, "{\"published\":%d,\"failed\":%d,\"failures\":[%s]}\n", r.published, r.failed, r.buffer)
+		_, _ = fmt.Fprintf(r.c.w, "{\"published\":%d,\"failed\":%d,\"failures\":[%s]%s}\n", r.published, r.failed, r.buffer, more)
 		return
 	}
 	if r.begun {
 		r.flush()
-		_, _ = io.WriteString(r.c.w, "]}\n")
+		_, _ = fmt.Fprintf(r.c.w, "]%s}\n", more)
 		_ = http.NewResponseController(r.c.w).SetWriteDeadline(time.Time{})
 		return
 	}
 	r.head()
-	_, _ = fmt.Fprintf(r.c.w, "{\"results\":[%s]}\n", r.buffer)
+	_, _ = fmt.Fprintf(r.c.w, "{\"results\":[%s]%s}\n", r.buffer, more)
 }

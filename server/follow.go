@@ -85,23 +85,28 @@ func (v *visit) read() error {
 		}
 		a.Follow = append(a.Follow, transport.FollowItem{Topic: topic})
 	}
+	for i := range p {
+		if p[i].name != "topic" {
+			continue
+		}
+		if strings.HasPrefix(v.inquiry.path, "/topics/") {
+			return badRequest.of("the topic is in the path; several topics are followed at /topics")
+		}
+		a.Follow = append(a.Follow, transport.FollowItem{Topic: p[i].value})
+	}
+	return p.begin(a.Follow)
+}
+
+// begin says of each follow where it begins.
+func (p params) begin(follows []transport.FollowItem) error {
 	since := 0
 	for i := range p {
-		switch p[i].name {
-		case "topic":
-			if strings.HasPrefix(v.inquiry.path, "/topics/") {
-				return badRequest.of("the topic is in the path; several topics are followed at /topics")
-			}
-			a.Follow = append(a.Follow, transport.FollowItem{Topic: p[i].value})
-		case "since":
+		if p[i].name == "since" {
 			since++
 		}
 	}
-	if since > 1 && since != len(a.Follow) {
-		return badSince.of(fmt.Sprintf("%d times since for %d topics: give one for all, or one for each", since, len(a.Follow)))
-	}
-	if since == 0 {
-		return nil
+	if since > 1 && since != len(follows) {
+		return badSince.of(fmt.Sprintf("%d times since for %d topics: give one for all, or one for each", since, len(follows)))
 	}
 	at := 0
 	for i := range p {
@@ -111,12 +116,12 @@ func (v *visit) read() error {
 		// A time zone's plus is what a query turns into a space.
 		text := strings.ReplaceAll(p[i].value, " ", "+")
 		if since == 1 {
-			for j := range a.Follow {
-				a.Follow[j].Since = text
+			for j := range follows {
+				follows[j].Since = text
 			}
 			break
 		}
-		a.Follow[at].Since = text
+		follows[at].Since = text
 		at++
 	}
 	return nil

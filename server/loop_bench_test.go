@@ -11,8 +11,13 @@ import (
 )
 
 // BenchmarkPollAtTheLoops is a held poll that is answered at once, over one connection: what reading, admitting, following and answering
-// take, and leave behind.
+// take, and leave behind, with a session and without.
 func BenchmarkPollAtTheLoops(b *testing.B) {
+	b.Run("bare", func(b *testing.B) { benchPoll(b, "") })
+	b.Run("session", func(b *testing.B) { benchPoll(b, "&n=1&session="+label) })
+}
+
+func benchPoll(b *testing.B, query string) {
 	s, at := benchAddress(b)
 	c, err := net.Dial("tcp", at.String())
 	if err != nil {
@@ -37,7 +42,7 @@ func BenchmarkPollAtTheLoops(b *testing.B) {
 	}
 	defer raw.Close()
 	fd := int(raw.Fd())
-	request := []byte("GET /topics/weather/paris?transport=longpoll&since=" + s.Gateway().Epoch() + "-0&wait=55 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	request := []byte("GET /topics/weather/paris?transport=longpoll&since=" + s.Gateway().Epoch() + "-0&wait=55" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	answer := make([]byte, 4<<10)
 	b.ReportAllocs()
 	for b.Loop() {

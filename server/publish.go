@@ -39,7 +39,7 @@ func (s *Server) publish(c *call) error {
 	if receipt.Duplicate {
 		status = http.StatusOK
 	}
-	answerReceipt(c, status, &receipt)
+	s.answerReceipt(c, status, &receipt)
 	return nil
 }
 

@@ -51,13 +51,14 @@ var (
 )
 
 // answerReceipt answers with a receipt. The length is left to net/http, which knows it when the handler returns.
-func answerReceipt(c *call, status int, r *gateway.Receipt) {
+func (s *Server) answerReceipt(c *call, status int, r *gateway.Receipt) {
 	h := c.w.Header()
 	// No Cache-Control: what answers a POST or DELETE is not reused (RFC 9110 sections 9.3.3 and 9.3.5).
 	h["Content-Type"], h["X-Content-Type-Options"] = jsonField, noSniffField
 	c.scratch = r.Cursor.Append(c.scratch[:0])
 	h["Tidings-Cursor"] = []string{string(c.scratch)}
-	c.scratch = append(appendReceipt(c.scratch[:0], r, 0), '\n')
+	c.scratch = appendReceipt(c.scratch[:0], r, 0)
+	c.scratch = append(s.piggyback(c, c.scratch[:len(c.scratch)-1]), "}\n"...)
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(c.scratch) // whoever asked may have left
 }

@@ -11,21 +11,27 @@ import (
 	"tidings/transport/park"
 )
 
-// serve has the transport answer that fits a request which was admitted. A client that says its session is known by it.
+// serve has the transport answer that fits a request which was admitted.
 func (s *Server) serve(x park.Exchange, v *visit) (status int, err error) {
+	s.note(v)
+	return s.transports[v.choice.Kind].Serve(x, &v.request)
+}
+
+// note counts a request that was admitted, and knows its client by the session that it says.
+func (s *Server) note(v *visit) {
 	s.record.Chose(v.choice)
-	kind := v.choice.Kind
-	if label := v.asked.Session; label != "" {
-		v.place = place{registry: s.sessions, request: session.Request{
-			Label: label, N: v.number, Kind: kind, Away: 3 * time.Duration(v.request.PollMS) * time.Millisecond,
-		}}
-		if kind == transport.Poll {
-			v.place.Take(nil)
-		} else {
-			v.request.Place = &v.place
-		}
+	kind, label := v.choice.Kind, v.asked.Session
+	if label == "" {
+		return
 	}
-	return s.transports[kind].Serve(x, &v.request)
+	v.place = place{registry: s.sessions, request: session.Request{
+		Label: label, N: v.number, Kind: kind, Away: 3 * time.Duration(v.request.PollMS) * time.Millisecond,
+	}}
+	if kind == transport.Poll {
+		v.place.Take(nil)
+		return
+	}
+	v.request.Place = &v.place
 }
 
 // place is that of a request among the others of its session.

@@ -3,6 +3,7 @@ package poll
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"tidings/gateway"
@@ -67,19 +68,7 @@ func (p *poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 		return reply.Status, nil
 	}
 
-	page := f.Gateway.Read(f.Start, limitOf(f), maxBytes)
-	answer := wire.Poll{
-		Cursor: page.Cursor, Items: make([][]byte, 0, len(page.Items)), More: page.More, PollMS: f.PollMS, Offer: f.Offer,
-	}
-	messages := 0
-	for _, item := range page.Items {
-		if item.Message != nil {
-			messages++
-			answer.Items = append(answer.Items, item.Message.Encoded(wire.Envelope))
-		} else {
-			answer.Items = append(answer.Items, wire.AppendNotice(nil, item.Notice))
-		}
-	}
+	answer, page, messages := read(f)
 	var size int
 	reply.Parts, size = answer.Parts()
 	if f.Compress && size >= wire.GzipBodyFrom {
@@ -90,6 +79,36 @@ func (p *poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	x.Reply(reply)
 	f.Gateway.Delivered(uint8(transport.Poll), messages, size)
 	return reply.Status, nil
+}
+
+// read reads what the answer says: of the items, so many are messages.
+func read(f *transport.Request) (answer wire.Poll, page gateway.Page, messages int) {
+	page = f.Gateway.Read(f.Start, limitOf(f), maxBytes)
+	answer = wire.Poll{
+		Cursor: page.Cursor, Items: make([][]byte, 0, len(page.Items)), More: page.More, PollMS: f.PollMS, Offer: f.Offer,
+	}
+	for _, item := range page.Items {
+		if item.Message != nil {
+			messages++
+			answer.Items = append(answer.Items, item.Message.Encoded(wire.Envelope))
+		} else {
+			answer.Items = append(answer.Items, wire.AppendNotice(nil, item.Notice))
+		}
+	}
+	return answer, page, messages
+}
+
+// Append appends the body that answers an admitted poll, for an answer that says something else too. Of f are read: Gateway, Start,
+// Limit, PollMS and Offer.
+func Append(dst []byte, f *transport.Request) []byte {
+	answer, _, messages := read(f)
+	parts, size := answer.Parts()
+	dst = slices.Grow(dst, size)
+	for _, part := range parts {
+		dst = append(dst, part...)
+	}
+	f.Gateway.Delivered(uint8(transport.Poll), messages, size)
+	return dst
 }
 
 // known reports whether an If-None-Match field holds tag, by the weak comparison of RFC 9110 section 8.8.3.2.
