@@ -46,8 +46,8 @@ var modelLabels = []string{anna, ben, "short", "carl-carl-carl-carl"}
 
 func (m *model) request(label string, kind transport.Kind, n uint32) {
 	var c *modelClient
-	if real := m.r.begin(kind, label, n); real != nil {
-		c = &modelClient{client: real, kind: kind, live: true}
+	if begun := m.r.begin(kind, label, n); begun != nil {
+		c = &modelClient{client: begun, kind: kind, live: true}
 		m.seen = append(m.seen, c)
 	}
 	strong := len(label) >= 16

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"sync"
 
 	"tidings/gateway"
@@ -143,9 +144,7 @@ func (t *stripe) shrink() {
 	var by map[uint64]*session
 	if len(t.by) > 0 {
 		by = make(map[uint64]*session, len(t.by))
-		for key, s := range t.by {
-			by[key] = s
-		}
+		maps.Copy(by, t.by)
 	}
 	t.by, t.peak = by, len(by)
 }
