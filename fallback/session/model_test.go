@@ -98,7 +98,7 @@ func (m *model) request(label string, kind transport.Kind, n uint32) {
 	if strong {
 		s.poll.replace()
 	}
-	s.poll, s.kind, s.until = nil, kind, time.Time{}
+	s.poll, s.kind = nil, kind
 	if !ordered {
 		if !s.stream.alive() && !s.former.alive() {
 			delete(m.all, label)

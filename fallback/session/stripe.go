@@ -92,7 +92,7 @@ func (t *stripe) streamed(key uint64, q *Request, f *gateway.Follower, now ticks
 	if q.strong() {
 		out.add(s.poll)
 	}
-	s.poll, s.until, s.kind = nil, 0, q.Kind
+	s.poll, s.kind = nil, q.Kind
 	switch {
 	case q.ordered():
 		s.n = q.N
