@@ -43,7 +43,7 @@ func (v *visit) readPiggyback(query string) error {
 		return badRequest.of("the query cannot be parsed: " + err.Error())
 	}
 	p, a := v.params, &v.asked
-	a.Session, a.N, a.Limit = p.get("session"), scalar(p.get("n")), scalar(p.get("limit"))
+	a.Session, a.Limit = p.get("session"), scalar(p.get("limit")) // no n: it says nothing of what else the client has open
 	for i := range p {
 		if p[i].name == "follow" {
 			a.Follow = append(a.Follow, transport.FollowItem{Topic: p[i].value})

@@ -86,7 +86,9 @@ func (m *model) request(label string, kind transport.Kind, n uint32) {
 					s.moved = time.Time{}
 				}
 			}
-		} else if !s.poll.alive() {
+		} else if s.poll.alive() {
+			return
+		} else {
 			s.poll = c
 		}
 		s.kind = kind

@@ -62,9 +62,10 @@ func (t *stripe) polled(key uint64, q *Request, f *gateway.Follower, now, until 
 	s.until = max(s.until, until)
 	switch {
 	case !q.ordered():
-		if !live(s.poll) {
-			s.poll = f
+		if live(s.poll) {
+			return // it is one more beside that, such as what comes with a write
 		}
+		s.poll = f
 	case s.late(q.N):
 		out.add(f)
 		return
