@@ -288,11 +288,11 @@ func TestStreamCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := io.WriteString(c, "GET /?transport=stream&topic=a&compress HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
 	for i := range 3 {
 		h.publish("a", strings.Repeat(strconv.Itoa(i)+" and ", 200))
+	}
+	if _, err := io.WriteString(c, "GET /?transport=stream&topic=a&compress HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
 	}
 	var raw bytes.Buffer
 	unpack := func(from io.Reader) (io.Reader, error) {
