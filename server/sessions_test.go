@@ -217,3 +217,24 @@ func TestSessionsCostAPollNothing(t *testing.T) {
 		t.Errorf("%v allocations, %v with a session", without, with)
 	}
 }
+
+// TestANewerPollEndsTheHeldOneInAHandler: so it is where a handler's goroutine waits for the answer.
+func TestANewerPollEndsTheHeldOneInAHandler(t *testing.T) {
+	s := startAs(t, Options{}, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(struct{ http.ResponseWriter }{w}, r) // it cannot be hijacked
+		})
+	})
+	older, newer := s.connect(), s.connect()
+	older.send(atLoops("/topics/a?wait=50&n=1&session="+label, ""))
+	s.awaitFollowers("a", 1)
+	newer.send(atLoops("/topics/a?wait=50&n=2&session="+label, ""))
+	if _, body := older.answer(); !strings.Contains(body, `"items":[]`) {
+		t.Error(body)
+	}
+	s.awaitFollowers("a", 1)
+	s.ask("POST", "/topics/a", "one")
+	if _, body := newer.answer(); !strings.Contains(body, "one") {
+		t.Error(body)
+	}
+}
