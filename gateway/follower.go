@@ -12,6 +12,9 @@ type FollowOptions struct {
 	Terms *Terms // may be nil for a follower that is on some already
 	// Shard is the number of the shard that is to serve it, from 1: that which its connection's host is for. 0 is any.
 	Shard int
+	// Tick has the peer told where the follower is once, so long after its greeting, whatever else it is told meanwhile; 0 for not. It is
+	// rounded up to 100 ms, and means nothing to a follower that waits.
+	Tick time.Duration
 }
 
 // Follower is one client's live position. Its shard alone serves it; its methods tell the shard, from any goroutine. The zero
@@ -29,7 +32,7 @@ type Follower struct {
 	place     uint32    // in its slot of the wheel, plus 1; 0 for nowhere
 	more      *extra    // nil unless something in it is needed
 	seq       uint64    // its position, if it is lone and keeps up; else that is more.main
-	moment    uint32    // a tick: when something was said last, or when its wait ends
+	moment    uint32    // a tick: when something was said last, or when its wait ends; until it begins, FollowOptions.Tick in ms
 	wheelSlot uint16
 	state     state
 	peer      Peer   // never changes
@@ -56,6 +59,7 @@ const (
 	holds                      // rest is of a message, and pinned
 	greeting                   // what is written first was not written yet
 	ended
+	ticking // a first ping is owed, see FollowOptions.Tick
 )
 
 func (f *Follower) is(s state) bool { return f.state&s != 0 }
@@ -85,6 +89,9 @@ func (f *Follower) trim() {
 // maxPause bounds Ping and Wait, so that a time in the future is one.
 const maxPause = 365 * 24 * time.Hour
 
+// maxTick bounds a first ping: less than a turn of the wheel.
+const maxTick = wheelSlots / 2 * wheelTick
+
 // Follow brings f to life: its peer gets what comes after o.Start until it ends. It fails with [ErrClosed], and then the peer is not
 // called.
 func (g *Gateway) Follow(f *Follower, o FollowOptions) error {
@@ -96,6 +103,10 @@ func (g *Gateway) Follow(f *Follower, o FollowOptions) error {
 	f.peer = o.Peer
 	if o.Terms != nil {
 		f.terms = o.Terms
+	}
+	if o.Tick > 0 && f.terms.Wait <= 0 {
+		f.set(ticking)
+		f.moment = uint32(min(o.Tick, maxTick) / time.Millisecond)
 	}
 	f.talk.word.Store(uint64(len(o.Start.position.subs)) * talkFollow)
 	if !f.shard.post(command{op: opFollow, follower: f, with: o.Start}) {

@@ -187,8 +187,9 @@ func (m *model) start(c *modelClient) *Start {
 func (m *model) connect(c *modelClient) {
 	m.drop(c)
 	c.peer = newLinePeer()
-	var err error
-	c.follower, err = begin(m.g, m.start(c), c.peer, Terms{Live: true, MaxParts: 3, MaxBytes: 300, Ping: 5 * time.Second})
+	c.follower = new(Follower)
+	terms := &Terms{Format: lineFormat, Live: true, MaxParts: 3, MaxBytes: 300, Ping: 5 * time.Second}
+	err := m.g.Follow(c.follower, FollowOptions{Start: m.start(c), Peer: c.peer, Terms: terms, Tick: 100 * time.Millisecond})
 	if err != nil {
 		m.t.Fatal(err)
 	}

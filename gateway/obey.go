@@ -3,6 +3,7 @@ package gateway
 import (
 	"math/rand/v2"
 	"slices"
+	"time"
 )
 
 // keptCommands is for how many commands an inbox keeps its memory.
@@ -110,6 +111,10 @@ func (s *shard) hold(f *Follower) {
 		due := s.tick + ticksOf(t.Wait)
 		f.moment = uint32(due)
 		s.wheel.add(f, due)
+	case f.is(ticking):
+		at := s.now + time.Duration(f.moment)*time.Millisecond
+		f.moment = s.soon
+		s.wheel.add(f, int64((at+wheelTick-1)/wheelTick))
 	case t.Ping > 0:
 		f.moment = s.soon
 		// Followers that came together must not be pinged together.

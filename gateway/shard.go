@@ -261,6 +261,10 @@ func (s *shard) due(f *Follower) {
 		}
 		return
 	}
+	if f.is(ticking) {
+		s.owed(f)
+		return
+	}
 	every := ticksOf(t.Ping)
 	if at := int64(f.moment) + every; s.tick < at {
 		s.wheel.add(f, at)
@@ -268,13 +272,36 @@ func (s *shard) due(f *Follower) {
 	}
 	switch {
 	case f.is(blocked):
-		if s.gateway.history.tooSlow(&f.more.main) {
-			s.end(f, ReasonSlow, true)
-		}
+		s.endSlow(f)
 	case !f.is(queued|behind) && !f.lacks() && (f.more == nil || f.more.pend.place == nil):
 		s.ping(f)
 	}
 	if !f.is(ended) {
 		s.wheel.add(f, s.tick+every)
+	}
+}
+
+// owed is called when a follower's first ping has come due: it waits for nothing but what must come before it.
+func (s *shard) owed(f *Follower) {
+	switch x := f.more; {
+	case f.is(blocked):
+		// There is no hurry: the peer sees by what it has not read yet that nothing holds it back.
+		if s.endSlow(f); !f.is(ended) {
+			s.wheel.add(f, s.tick+ticksOf(time.Second))
+		}
+	case f.is(greeting) || x != nil && (x.rest != nil || len(x.replies) > 0):
+		s.wheel.add(f, s.tick+1)
+	default:
+		f.clear(ticking)
+		if s.ping(f); !f.is(ended) {
+			s.hold(f)
+		}
+	}
+}
+
+// endSlow ends a follower that is blocked if it has been so for too long.
+func (s *shard) endSlow(f *Follower) {
+	if s.gateway.history.tooSlow(&f.more.main) {
+		s.end(f, ReasonSlow, true)
 	}
 }
