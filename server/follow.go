@@ -63,7 +63,9 @@ type asked struct {
 	Wait      scalar                 `json:"wait"`
 	Limit     scalar                 `json:"limit"`
 	Ping      scalar                 `json:"ping"`
+	Tick      scalar                 `json:"tick"`
 	Wrap      scalar                 `json:"wrap"`
+	Prelude   scalar                 `json:"prelude"`
 	Compress  scalar                 `json:"compress"`
 }
 
@@ -76,7 +78,7 @@ func (v *visit) read() error {
 	p, a := v.params, &v.asked
 	*a = asked{
 		Transport: p.get("transport"), Session: p.get("session"), N: scalar(p.get("n")), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
-		Ping: scalar(p.get("ping")), Wrap: scalar(p.get("wrap")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
+		Ping: scalar(p.get("ping")), Tick: scalar(p.get("tick")), Wrap: scalar(p.get("wrap")), Prelude: scalar(p.get("prelude")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
 	}
 	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
 		topic, err := unescapeTopic(escaped)
@@ -132,15 +134,20 @@ type terms struct {
 	wait  time.Duration
 	limit int
 	ping  time.Duration
+	tick  time.Duration // 0 for none
 	wrap  bool
+
+	prelude bool
 	// compress says that the client asks for what is compressed, bare that it refuses it. Most say neither.
 	compress, bare bool
 }
 
-// The bounds of polls.
+// The bounds of polls, and of the time from hello to a tick.
 const (
 	maxWait  = 55 * time.Second // below the idle time of the proxies that one meets
 	maxLimit = 1000
+	minTick  = 50 * time.Millisecond
+	maxTick  = 2 * time.Second
 )
 
 func (s *Server) termsOf(a *asked) (terms, error) {
@@ -160,14 +167,24 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 		t.limit = int(min(n, maxLimit))
 	}
 	if a.Ping != "" {
-		n, err := strconv.ParseUint(string(a.Ping), 10, 64)
-		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return t, badParameter.of("ping is milliseconds, not " + quote(string(a.Ping)))
+		asked, err := a.Ping.milliseconds("ping", maxPing)
+		if err != nil {
+			return t, err
 		}
-		t.ping = max(minPing, min(time.Duration(min(n, uint64(maxPing.Milliseconds())))*time.Millisecond, s.options.Ping))
+		t.ping = max(minPing, min(asked, s.options.Ping))
+	}
+	if a.Tick != "" {
+		asked, err := a.Tick.milliseconds("tick", maxTick)
+		if err != nil {
+			return t, err
+		}
+		t.tick = max(minTick, asked)
 	}
 	var err error
 	if t.wrap, err = a.Wrap.yes("wrap"); err != nil {
+		return t, err
+	}
+	if t.prelude, err = a.Prelude.yes("prelude"); err != nil {
 		return t, err
 	}
 	if t.compress, err = a.Compress.yes("compress"); err != nil {
@@ -175,6 +192,15 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 	}
 	t.bare = a.Compress != "" && !t.compress
 	return t, nil
+}
+
+// milliseconds understands a parameter that is a time; what is more than most is most.
+func (s scalar) milliseconds(name string, most time.Duration) (time.Duration, error) {
+	n, err := strconv.ParseUint(string(s), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, badParameter.of(name + " is milliseconds, not " + quote(string(s)))
+	}
+	return time.Duration(min(n, uint64(most.Milliseconds()))) * time.Millisecond, nil
 }
 
 // yes understands a parameter that is a yes or a no; to say nothing is a no.
@@ -231,7 +257,7 @@ func (s *Server) plan(v *visit) (err error) {
 		return refused
 	}
 	v.request = transport.Request{
-		Gateway: s.gateway, Follows: v.follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping,
+		Gateway: s.gateway, Follows: v.follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping, Tick: t.tick, Prelude: t.prelude,
 		PollMS: int(s.options.PollInterval.Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
 		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(v.follows) != 1 || !v.follows[0].Pattern.Exact(),
 		Known: q.known, Handshake: q.handshake, Compress: s.compresses(choice.Kind, q, &t),

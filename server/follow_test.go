@@ -127,6 +127,10 @@ func TestFollowParameters(t *testing.T) {
 		{"ping", "/topics/a?ping=1500", "Accept: text/event-stream", transport.SSE, "a@now ping=1.5s session"},
 		{"ping at least", "/topics/a?ping=1", "Accept: text/event-stream", transport.SSE, "a@now ping=1s session"},
 		{"ping at most", "/topics/a?ping=99999999999999999999999", "Accept: text/event-stream", transport.SSE, "a@now session"},
+		{"tick", "/topics/a?tick=300&wrap=1", "Accept: text/event-stream", transport.SSE, "a@now wrap tick=300ms session"},
+		{"tick at least", "/topics/a?tick=1", "Accept: application/x-ndjson", transport.Stream, "a@now application/x-ndjson tick=50ms session"},
+		{"tick at most", "/topics/a?tick=99999999999999999999999", upgrade, transport.WebSocket, "a@now tick=2s session upstream"},
+		{"prelude", "/topics/a?prelude=1&transport=stream", "", transport.Stream, "a@now application/x-ndjson prelude session"},
 		{"session", "/topics/a?session=abc-DEF_123", "", transport.Poll, "a@all session"},
 		{"what nobody knows", "/topics/a?colour=red", "", transport.Poll, "a@all"},
 	}
@@ -171,6 +175,8 @@ func show(r *transport.Request) string {
 	add(r.Wait != 0, fmt.Sprint("wait=", r.Wait))
 	add(r.Limit != maxLimit, fmt.Sprint("limit=", r.Limit))
 	add(r.Ping != maxPing, fmt.Sprint("ping=", r.Ping))
+	add(r.Tick != 0, fmt.Sprint("tick=", r.Tick))
+	add(r.Prelude, "prelude")
 	add(r.Session != "", "session")
 	add(r.Upstream != nil, "upstream")
 	return strings.Join(out, " ")
@@ -188,7 +194,7 @@ func TestFollowBody(t *testing.T) {
 		{"numbers", `{"follow":[{"topic":"a"}],"wait":10,"limit":5,"wrap":true}`, "", transport.LongPoll, "a@now wrap wait=10s limit=5"},
 		{"texts", `{"follow":[{"topic":"a"}],"wait":"10","limit":"5","wrap":"1"}`, "", transport.LongPoll, "a@now wrap wait=10s limit=5"},
 		{"nulls", `{"follow":[{"topic":"a","since":null}],"wait":null,"session":null,"transport":null}`, "", transport.Poll, "a@all"},
-		{"transport", `{"follow":[{"topic":"a"}],"transport":"sse","session":"x","n":3,"ping":2000}`, "", transport.SSE, "a@now ping=2s session"},
+		{"transport", `{"follow":[{"topic":"a"}],"transport":"sse","session":"x","n":3,"ping":2000,"tick":100}`, "", transport.SSE, "a@now ping=2s tick=100ms session"},
 		{"Accept", `{"follow":[{"topic":"a"}]}`, "Accept: application/x-ndjson", transport.Stream, "a@now application/x-ndjson session"},
 		{"topics that a URL cannot say well", `{"follow":[{"topic":"a?b#c%2F"}]}`, "", transport.Poll, "a?b#c%2F@all"},
 	}
@@ -247,6 +253,8 @@ func TestFollowRefuses(t *testing.T) {
 		{"limit", "/topics/a?limit=0", "", 400, "invalid_parameter"},
 		{"limit below zero", "/topics/a?limit=-1", "", 400, "invalid_parameter"},
 		{"ping", "/topics/a?ping=often", "", 400, "invalid_parameter"},
+		{"tick", "/topics/a?tick=soon", "", 400, "invalid_parameter"},
+		{"prelude", "/topics/a?prelude=long", "", 400, "invalid_parameter"},
 		{"wrap", "/topics/a?wrap=maybe", "", 400, "invalid_parameter"},
 		{"session", "/topics/a?session=a%0ab", "", 400, "invalid_parameter"},
 		{"long session", "/topics/a?session=" + strings.Repeat("a", 65), "", 400, "invalid_parameter"},

@@ -73,6 +73,8 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ping := q.Get("ping"); ping != "" {
 		f.Ping, _ = time.ParseDuration(ping)
 	}
+	f.Prelude = q.Has("prelude")
+	f.Tick, _ = time.ParseDuration(q.Get("tick"))
 	since, err := gateway.ParseSince(cmp.Or(q.Get("since"), "all"), time.Now())
 	if err != nil {
 		h.t.Error(err)

@@ -57,9 +57,11 @@ type Request struct {
 	Start   *gateway.Start // resolved from Follows
 	Wrap    bool           // envelopes
 	Format  string         // for Stream: the media type to answer with
+	Prelude bool           // for an NDJSON stream: begin with what opens the eyes of old browsers
 	Wait    time.Duration  // for LongPoll
 	Limit   int            // items in one poll answer
 	Ping    time.Duration  // heartbeat
+	Tick    time.Duration  // where messages are enveloped: one ping so long after hello; 0 for none
 	PollMS  int            // for polls: when to ask again
 	Session string         // a label for this client
 	Place   Place          // where its session is known; nil if it is not
@@ -83,7 +85,11 @@ type Place interface {
 
 // Follow brings the follower to life that serves the request. It fails as [gateway.Gateway.Follow] does.
 func (f *Request) Follow(follower *gateway.Follower, peer gateway.Peer) error {
-	err := f.Gateway.Follow(follower, gateway.FollowOptions{Start: f.Start, Peer: peer, Shard: f.Shard})
+	o := gateway.FollowOptions{Start: f.Start, Peer: peer, Shard: f.Shard}
+	if !follower.Terms().Raw {
+		o.Tick = f.Tick
+	}
+	err := f.Gateway.Follow(follower, o)
 	if err == nil && f.Place != nil {
 		f.Place.Take(follower)
 	}

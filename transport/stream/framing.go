@@ -18,6 +18,8 @@ type Framing struct {
 	Format, Chunked *gateway.Format
 	Enveloped       bool   // messages say their topic, and the stream when it is live
 	Prelude         string // goes in front of hello
+	// Opening appends what comes between the two and is one request's own; nil for nothing.
+	Opening func(dst []byte, f *transport.Request) []byte
 	// Hello, Notice and Bye append what is no message as one unit; nil where the stream has no way to say it.
 	Hello  func(dst []byte, h wire.Hello) []byte
 	Notice func(dst []byte, n gateway.Notice) []byte

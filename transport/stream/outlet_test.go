@@ -12,7 +12,6 @@ import (
 	"tidings/gateway"
 	"tidings/transport"
 	"tidings/transport/park"
-	"tidings/transport/wire"
 )
 
 // fakeConn takes as many bytes as it has room for.
@@ -107,7 +106,7 @@ func TestOutlet(t *testing.T) {
 		strings.TrimSuffix(part("bye", bye), "\r\n") + "--\r\n"
 	want := map[*Framing]string{
 		ndjson: lines, mixedRaw: parts, mixedEnvelope: parts,
-		replaceRaw: "--tidings\r\n", replaceEnvelope: "--tidings\r\n",
+		replaceRaw: "--tidings\r\n", replaceEnvelope: parts,
 	}
 	numbers := regexp.MustCompile(`(Content-Length: |retry_ms":)[0-9]+`)
 	for _, framing := range framings {
@@ -197,17 +196,17 @@ func TestFramingOf(t *testing.T) {
 	for _, c := range []struct {
 		mediaType string
 		wrap      bool
-		want      *gateway.Format
+		want      *Framing
 	}{
-		{"", false, wire.NDJSON},
-		{NDJSON, true, wire.NDJSON},
-		{Mixed, false, wire.MultipartRaw},
-		{Mixed, true, wire.MultipartEnvelope},
-		{Replace, false, wire.ReplaceRaw},
-		{Replace, true, wire.ReplaceEnvelope},
+		{"", false, ndjson},
+		{NDJSON, true, ndjson},
+		{Mixed, false, mixedRaw},
+		{Mixed, true, mixedEnvelope},
+		{Replace, false, replaceRaw},
+		{Replace, true, replaceEnvelope},
 	} {
-		if got := streams.framing(c.mediaType, c.wrap); got.Format != c.want {
-			t.Errorf("%q, wrap %v: %s", c.mediaType, c.wrap, got.Format.Name)
+		if got := streams.framing(c.mediaType, c.wrap); got.Framing != c.want {
+			t.Errorf("%q, wrap %v: %s", c.mediaType, c.wrap, got.MediaType)
 		}
 	}
 }

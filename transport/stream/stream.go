@@ -16,6 +16,12 @@ const (
 
 var ndjson = &Framing{
 	Kind: transport.Stream, MediaType: NDJSON, Format: wire.NDJSON, Chunked: wire.NDJSONChunked, Enveloped: true,
+	Opening: func(dst []byte, f *transport.Request) []byte {
+		if f.Prelude {
+			dst = append(dst, wire.NDJSONPrelude...)
+		}
+		return dst
+	},
 	Hello: func(dst []byte, h wire.Hello) []byte { return append(wire.AppendHello(dst, h), '\n') },
 	Notice: func(dst []byte, n gateway.Notice) []byte {
 		return append(wire.AppendNotice(dst, n), '\n')
@@ -41,16 +47,19 @@ func lastPart(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
 	return wire.AppendMultipartBye(dst, b)
 }
 
-// A browser shows each part of x-mixed-replace in the place of the one before it, so there is nothing but messages.
+// A browser shows each raw part of x-mixed-replace in the place of the one before it, so there is nothing but messages.
 var replaceRaw = &Framing{
 	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
 	Format: wire.ReplaceRaw, Chunked: wire.ReplaceRawChunked, Prelude: wire.MultipartOpening,
 }
 
-var replaceEnvelope = &Framing{
-	Kind: transport.Stream, MediaType: Replace + "; boundary=" + wire.Boundary,
-	Format: wire.ReplaceEnvelope, Chunked: wire.ReplaceEnvelopeChunked, Prelude: wire.MultipartOpening,
-}
+// Enveloped, it is read by programs: the parts are those of multipart/mixed. Old Gecko (XMLHttpRequest with multipart set) gives a page
+// each of them as it comes.
+var replaceEnvelope = func() *Framing {
+	f := *mixedEnvelope
+	f.MediaType = Replace + "; boundary=" + wire.Boundary
+	return &f
+}()
 
 // New returns the streaming transport. Streams in gzip deflate messages of at least gzipFrom bytes; 0 means
 // [wire.DefaultDeflateFrom].

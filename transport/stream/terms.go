@@ -54,14 +54,17 @@ func (t *terms) greeting(parts [][]byte, q *transport.Request) [][]byte {
 	default:
 		parts = append(parts, f.prelude)
 	}
-	if f.Hello != nil {
-		parts = append(parts, t.close(f.hello(nil, q), 0))
+	if own := t.close(f.hello(nil, q), 0); len(own) > 0 {
+		parts = append(parts, own)
 	}
 	return parts
 }
 
-// hello appends hello, where there is a way to say it.
+// hello appends what opens one request's stream, and hello, where there is a way to say it.
 func (f *Framed) hello(dst []byte, q *transport.Request) []byte {
+	if f.Opening != nil {
+		dst = f.Opening(dst, q)
+	}
 	if f.Hello == nil {
 		return dst
 	}

@@ -32,7 +32,7 @@ var MultipartRaw = &gateway.Format{Name: "multipart.raw", Append: func(dst []byt
 	})
 }}
 
-// MultipartEnvelope is a message as a part of multipart/mixed whose body is the envelope.
+// MultipartEnvelope is a message as a part of multipart/mixed or multipart/x-mixed-replace whose body is the envelope.
 var MultipartEnvelope = &gateway.Format{Name: "multipart.envelope", Append: func(dst []byte, m *gateway.Message) []byte {
 	return settle(dst, m, func(dst []byte, m *gateway.Message) []byte {
 		if m.Deleted {
@@ -51,20 +51,11 @@ var ReplaceRaw = &gateway.Format{Name: "replace.raw", Append: func(dst []byte, m
 	return settle(dst, m, appendRawPart)
 }}
 
-// ReplaceEnvelope is a message as a part of multipart/x-mixed-replace whose body is the envelope.
-var ReplaceEnvelope = &gateway.Format{Name: "replace.envelope", Append: func(dst []byte, m *gateway.Message) []byte {
-	if m.Deleted {
-		return dst
-	}
-	return settle(dst, m, appendEnvelopePart)
-}}
-
 // The multipart formats with chunk heads.
 var (
 	MultipartRawChunked      = chunked(MultipartRaw)
 	MultipartEnvelopeChunked = chunked(MultipartEnvelope)
 	ReplaceRawChunked        = chunked(ReplaceRaw)
-	ReplaceEnvelopeChunked   = chunked(ReplaceEnvelope)
 )
 
 func appendRawPart(dst []byte, m *gateway.Message) []byte {

@@ -25,7 +25,7 @@ var formats = []*gateway.Format{
 	SSERaw, SSERawChunked, SSEEnvelope, SSEEnvelopeChunked,
 	NDJSON, NDJSONChunked,
 	MultipartRaw, MultipartRawChunked, MultipartEnvelope, MultipartEnvelopeChunked,
-	ReplaceRaw, ReplaceRawChunked, ReplaceEnvelope, ReplaceEnvelopeChunked,
+	ReplaceRaw, ReplaceRawChunked,
 }
 
 // message is what the golden files are made of.
