@@ -48,6 +48,7 @@ func (s *Server) followBody(c *call) error {
 	if err := json.Unmarshal(body, &v.asked); err != nil {
 		return badRequest.of("the body cannot be read: " + jsonMistake(err))
 	}
+	c.w.blind = v.asked.Blind == "1" || v.asked.Blind == "true"
 	if v.asked.Transport == transport.WebSocket.String() {
 		return badParameter.of("a WebSocket begins with GET")
 	}
@@ -66,6 +67,7 @@ type asked struct {
 	Tick      scalar                 `json:"tick"`
 	Wrap      scalar                 `json:"wrap"`
 	Prelude   scalar                 `json:"prelude"`
+	Blind     scalar                 `json:"blind"`
 	Compress  scalar                 `json:"compress"`
 }
 
@@ -78,7 +80,8 @@ func (v *visit) read() error {
 	p, a := v.params, &v.asked
 	*a = asked{
 		Transport: p.get("transport"), Session: p.get("session"), N: scalar(p.get("n")), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
-		Ping: scalar(p.get("ping")), Tick: scalar(p.get("tick")), Wrap: scalar(p.get("wrap")), Prelude: scalar(p.get("prelude")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
+		Ping: scalar(p.get("ping")), Tick: scalar(p.get("tick")), Wrap: scalar(p.get("wrap")), Prelude: scalar(p.get("prelude")),
+		Blind: scalar(p.get("blind")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
 	}
 	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
 		topic, err := unescapeTopic(escaped)
@@ -136,7 +139,7 @@ type terms struct {
 	ping  time.Duration
 	tick  time.Duration // 0 for none
 	wrap  bool
-
+	// prelude says that an NDJSON stream opens with 2 KB of spaces.
 	prelude bool
 	// compress says that the client asks for what is compressed, bare that it refuses it. Most say neither.
 	compress, bare bool
@@ -185,6 +188,9 @@ func (s *Server) termsOf(a *asked) (terms, error) {
 		return t, err
 	}
 	if t.prelude, err = a.Prelude.yes("prelude"); err != nil {
+		return t, err
+	}
+	if _, err = a.Blind.yes("blind"); err != nil {
 		return t, err
 	}
 	if t.compress, err = a.Compress.yes("compress"); err != nil {
@@ -334,7 +340,7 @@ func (s *Server) sessionOf(a *asked, kind transport.Kind) string {
 // comeBack answers a follow that is refused. A plain EventSource stops for ever on any status but 200, so what is worth
 // trying again is said to it with 200, a time to wait, and an end.
 func (s *Server) comeBack(c *call, kind transport.Kind, p *problem) error {
-	if kind != transport.SSE || !p.again() {
+	if kind != transport.SSE || !p.again() || c.w.blind || asksBlind(c.r) {
 		return p
 	}
 	s.refused(c.r, p)

@@ -255,6 +255,7 @@ func TestFollowRefuses(t *testing.T) {
 		{"ping", "/topics/a?ping=often", "", 400, "invalid_parameter"},
 		{"tick", "/topics/a?tick=soon", "", 400, "invalid_parameter"},
 		{"prelude", "/topics/a?prelude=long", "", 400, "invalid_parameter"},
+		{"blind", "/topics/a?blind=half", "", 400, "invalid_parameter"},
 		{"wrap", "/topics/a?wrap=maybe", "", 400, "invalid_parameter"},
 		{"session", "/topics/a?session=a%0ab", "", 400, "invalid_parameter"},
 		{"long session", "/topics/a?session=" + strings.Repeat("a", 65), "", 400, "invalid_parameter"},

@@ -143,16 +143,24 @@ func problemOf(err error) *problem {
 // problemType is what "type" says (RFC 9457 section 3.1.1): an identifier, as the gateway has no home page to link to.
 const problemType = "urn:tidings:error:"
 
+// problemJSON are the members of a problem (RFC 9457 section 3).
+type problemJSON struct {
+	Type       string   `json:"type"`
+	Title      string   `json:"title"`
+	Status     int      `json:"status"`
+	Detail     string   `json:"detail,omitempty"`
+	Code       string   `json:"code"`
+	Transports []string `json:"transports,omitempty"`
+	RetryMS    int64    `json:"retry_ms,omitempty"` // for who sees no Retry-After
+}
+
+func (p *problem) members() problemJSON {
+	return problemJSON{problemType + p.kind.code, p.kind.title, p.kind.status, p.detail, p.kind.code, p.transports, 0}
+}
+
 // body is the problem as application/problem+json.
 func (p *problem) body() []byte {
-	out, _ := json.Marshal(struct {
-		Type       string   `json:"type"`
-		Title      string   `json:"title"`
-		Status     int      `json:"status"`
-		Detail     string   `json:"detail,omitempty"`
-		Code       string   `json:"code"`
-		Transports []string `json:"transports,omitempty"`
-	}{problemType + p.kind.code, p.kind.title, p.kind.status, p.detail, p.kind.code, p.transports}) // strings always marshal
+	out, _ := json.Marshal(p.members()) // strings always marshal
 	return append(out, '\n')
 }
 
@@ -173,12 +181,6 @@ func (p *problem) again() bool {
 // write answers with the problem.
 func (p *problem) write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if p.retry > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
-	}
 	if p.allow != "" {
 		h.Set("Allow", p.allow)
 	}
@@ -189,8 +191,19 @@ func (p *problem) write(w http.ResponseWriter) {
 		h.Set("Upgrade", "websocket")
 		h.Set("Connection", "Upgrade")
 	}
-	body := p.body()
+	p.answer(w, p.kind.status, "application/problem+json", p.body())
+}
+
+// answer answers with the problem as a body of some type says it.
+func (p *problem) answer(w http.ResponseWriter, status int, mediaType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.kind.status)
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((p.retry+time.Second-1)/time.Second)))
+	}
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // whoever asked may have left
 }

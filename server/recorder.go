@@ -12,6 +12,7 @@ type recorder struct {
 	route  string    // as the router has it
 	status int       // 0 until the answer has begun
 	due    time.Time // when the body must have begun to come
+	blind  bool      // the body said that the client cannot see a status
 }
 
 // WriteHeader notes the status; informational ones (1xx but 101) are not yet the answer.

@@ -138,7 +138,11 @@ func (s *Server) logRequest(method, path string, status int) {
 // fail answers with a problem, unless an answer has begun.
 func (s *Server) fail(w *recorder, r *http.Request, p *problem) {
 	s.refused(r, p)
-	if w.status == 0 {
+	switch {
+	case w.status != 0:
+	case w.blind || asksBlind(r):
+		p.writeBlind(w)
+	default:
 		p.write(w)
 	}
 }
