@@ -26,6 +26,7 @@ import (
 	"tidings/transport/poll"
 	"tidings/transport/sse"
 	"tidings/transport/stream"
+	"tidings/transport/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -73,6 +74,7 @@ func (h *house) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ping := q.Get("ping"); ping != "" {
 		f.Ping, _ = time.ParseDuration(ping)
 	}
+	f.Callback, f.Origin = q.Get("callback"), q.Get("origin")
 	f.Prelude = q.Has("prelude")
 	f.Tick, _ = time.ParseDuration(q.Get("tick"))
 	since, err := gateway.ParseSince(cmp.Or(q.Get("since"), "all"), time.Now())
@@ -127,6 +129,7 @@ func (h *house) tidy(s string) string {
 	s = regexp.MustCompile(`"retry_ms":[0-9]+`).ReplaceAllString(s, `"retry_ms":RETRY`)
 	s = regexp.MustCompile(`(?m)^retry: [0-9]+$`).ReplaceAllString(s, "retry: RETRY")
 	s = strings.ReplaceAll(s, strings.Repeat(" ", 2046), "(2046 spaces)")
+	s = strings.Replace(s, wire.ScriptPrelude, "(prelude)\n", 1)
 	return regexp.MustCompile(`(?m)^Content-Length: [0-9]+\r$`).ReplaceAllString(s, "Content-Length: LENGTH\r")
 }
 

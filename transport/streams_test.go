@@ -48,6 +48,8 @@ var streams = []struct{ name, query, mediaType string }{
 	{"ndjson", "transport=stream", "application/x-ndjson"},
 	{"mixed_raw", "transport=stream&format=multipart/mixed", "multipart/mixed; boundary=tidings"},
 	{"mixed_envelope", "transport=stream&format=multipart/mixed&wrap=1", "multipart/mixed; boundary=tidings"},
+	{"iframe_callback", "transport=stream&format=text/html&callback=a.b", "text/html; charset=utf-8"},
+	{"iframe_origin", "transport=stream&format=text/html&origin=https://page.example", "text/html; charset=utf-8"},
 	{"replace_raw", "transport=stream&format=multipart/x-mixed-replace", "multipart/x-mixed-replace; boundary=tidings"},
 	{"replace_envelope", "transport=stream&format=multipart/x-mixed-replace&wrap=1", "multipart/x-mixed-replace; boundary=tidings"},
 }
@@ -281,7 +283,7 @@ func TestStreamTicks(t *testing.T) {
 		wg.Go(func() {
 			a := h.get(s.query+"&topic=a&since=all&tick=50ms", nil)
 			a.until("one")
-			if strings.Contains(s.query, "wrap=1") || s.name == "ndjson" {
+			if strings.Contains(s.query, "wrap=1") || s.name == "ndjson" || strings.HasPrefix(s.name, "iframe") {
 				a.until(`{"ping":{"cursor":"` + h.Epoch() + `-1"}}`)
 			}
 		})

@@ -58,15 +58,19 @@ type Request struct {
 	Wrap    bool           // envelopes
 	Format  string         // for Stream: the media type to answer with
 	Prelude bool           // for an NDJSON stream: begin with what opens the eyes of old browsers
-	Wait    time.Duration  // for LongPoll
-	Limit   int            // items in one poll answer
-	Ping    time.Duration  // heartbeat
-	Tick    time.Duration  // where messages are enveloped: one ping so long after hello; 0 for none
-	PollMS  int            // for polls: when to ask again
-	Session string         // a label for this client
-	Place   Place          // where its session is known; nil if it is not
-	Node    string         // this gateway's name
-	Shard   int            // see [gateway.FollowOptions]
+	// Callback is the function that a script calls with what is said: a poll's answer, or each object of a forever frame. Origin is that
+	// of the page to which such a frame posts it instead. The server has checked both.
+	Callback, Origin string
+
+	Wait    time.Duration // for LongPoll
+	Limit   int           // items in one poll answer
+	Ping    time.Duration // heartbeat
+	Tick    time.Duration // where messages are enveloped: one ping so long after hello; 0 for none
+	PollMS  int           // for polls: when to ask again
+	Session string        // a label for this client
+	Place   Place         // where its session is known; nil if it is not
+	Node    string        // this gateway's name
+	Shard   int           // see [gateway.FollowOptions]
 	Offer   Offer
 	// Known are the entity tags that the client of a poll has (If-None-Match).
 	Known     string

@@ -18,6 +18,8 @@ type Framing struct {
 	Format, Chunked *gateway.Format
 	Enveloped       bool   // messages say their topic, and the stream when it is live
 	Prelude         string // goes in front of hello
+	// Fields are those of the head that are one request's own; nil for none.
+	Fields func(f *transport.Request) []park.Field
 	// Opening appends what comes between the two and is one request's own; nil for nothing.
 	Opening func(dst []byte, f *transport.Request) []byte
 	// Hello, Notice and Bye append what is no message as one unit; nil where the stream has no way to say it.
@@ -35,8 +37,9 @@ type Framed struct {
 
 // coded are those with the same Content-Encoding.
 type coded struct {
-	head           *park.Head
-	bare, inChunks written // over HTTP/1.0 and the like, and over HTTP/1.1
+	fields         []park.Field
+	head           *park.Head // of fields
+	bare, inChunks written    // over HTTP/1.0 and the like, and over HTTP/1.1
 }
 
 // written are those with the same bytes.
@@ -49,23 +52,32 @@ type written struct {
 // [wire.DefaultDeflateFrom].
 func Frame(f *Framing, gzipFrom int) *Framed {
 	gzipFrom = cmp.Or(gzipFrom, wire.DefaultDeflateFrom)
-	fields := []park.Field{
-		{Name: "Content-Type", Value: f.MediaType},
-		{Name: "Cache-Control", Value: "no-store, no-transform"},
-		{Name: "X-Accel-Buffering", Value: "no"},
-		{Name: "X-Content-Type-Options", Value: "nosniff"},
-		{Name: "Vary", Value: "Accept, Accept-Encoding, Origin"},
-	}
+	fields := fieldsOf(f)
+	zipped := append(slices.Clone(fields), park.Field{Name: "Content-Encoding", Value: "gzip"})
 	return &Framed{
 		Framing: f,
-		plain:   coded{head: park.NewHead(fields...), bare: written{format: f.Format}, inChunks: written{format: f.Chunked}},
+		plain: coded{
+			fields: fields, head: park.NewHead(fields...),
+			bare: written{format: f.Format}, inChunks: written{format: f.Chunked},
+		},
 		gzip: coded{
-			head:     park.NewHead(append(slices.Clone(fields), park.Field{Name: "Content-Encoding", Value: "gzip"})...),
+			fields: zipped, head: park.NewHead(zipped...),
 			bare:     written{format: wire.Gzipped(f.Format, gzipFrom)},
 			inChunks: written{format: wire.GzippedChunked(f.Format, gzipFrom)},
 		},
 		prelude: []byte(f.Prelude),
 		chunk:   wire.CloseChunk([]byte(f.Prelude), 0),
+	}
+}
+
+// fieldsOf returns the fields that all streams of a framing have.
+func fieldsOf(f *Framing) []park.Field {
+	return []park.Field{
+		{Name: "Content-Type", Value: f.MediaType},
+		{Name: "Cache-Control", Value: "no-store, no-transform"},
+		{Name: "X-Accel-Buffering", Value: "no"},
+		{Name: "X-Content-Type-Options", Value: "nosniff"},
+		{Name: "Vary", Value: "Accept, Accept-Encoding, Origin"},
 	}
 }
 
@@ -75,4 +87,13 @@ func (f *Framed) coded(q *transport.Request) *coded {
 		return &f.gzip
 	}
 	return &f.plain
+}
+
+// head returns the head of the answer to a request.
+func (f *Framed) head(q *transport.Request) *park.Head {
+	c := f.coded(q)
+	if f.Fields == nil {
+		return c.head
+	}
+	return park.NewHead(slices.Concat(c.fields, f.Fields(q))...)
 }

@@ -12,7 +12,7 @@ import (
 
 // Serve answers an admitted request with a stream of the given framing.
 func Serve(x park.Exchange, f *transport.Request, framing *Framed) (int, error) {
-	answer, err := x.Open(framing.coded(f).head)
+	answer, err := x.Open(framing.head(f))
 	if err != nil {
 		return 0, err
 	}

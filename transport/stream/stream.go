@@ -12,6 +12,7 @@ const (
 	NDJSON  = "application/x-ndjson"
 	Mixed   = "multipart/mixed"
 	Replace = "multipart/x-mixed-replace"
+	HTML    = "text/html"
 )
 
 var ndjson = &Framing{
@@ -67,12 +68,12 @@ func New(gzipFrom int) transport.Transport {
 	frame := func(f *Framing) *Framed { return Frame(f, gzipFrom) }
 	return &streaming{
 		ndjson: frame(ndjson), mixed: wrapped{frame(mixedRaw), frame(mixedEnvelope)},
-		replace: wrapped{frame(replaceRaw), frame(replaceEnvelope)},
+		replace: wrapped{frame(replaceRaw), frame(replaceEnvelope)}, iframe: frame(iframe),
 	}
 }
 
 type streaming struct {
-	ndjson         *Framed
+	ndjson, iframe *Framed
 	mixed, replace wrapped
 }
 
@@ -95,6 +96,8 @@ func (s *streaming) framing(mediaType string, wrap bool) *Framed {
 		return s.mixed.of(wrap)
 	case Replace:
 		return s.replace.of(wrap)
+	case HTML:
+		return s.iframe
 	}
 	return s.ndjson
 }

@@ -26,6 +26,7 @@ var formats = []*gateway.Format{
 	NDJSON, NDJSONChunked,
 	MultipartRaw, MultipartRawChunked, MultipartEnvelope, MultipartEnvelopeChunked,
 	ReplaceRaw, ReplaceRawChunked,
+	Script, ScriptChunked,
 }
 
 // message is what the golden files are made of.
@@ -62,6 +63,7 @@ var messages = []message{
 	{name: "json", prev: 7, record: journal.Record{
 		Type: "application/json", Data: []byte("{\n  \"a b\": [1, 2.50, \"<\\u003c \\\" \\\\\"],\r\n\t\"ü\u2028\": null\n}\n"),
 	}},
+	{name: "json_prototype", record: journal.Record{Type: "application/json", Data: []byte(`{"__proto__":1,"\u005f_proto__":"<\""}`)}},
 	{name: "json_scalar", record: journal.Record{Type: "application/geo+json", Data: []byte(` "x y" `)}},
 	{name: "json_invalid_utf8", record: journal.Record{Type: "application/json", Data: []byte("\"a\xff\xc3\"")}},
 	{name: "bytes", prev: 40, record: journal.Record{
@@ -118,6 +120,9 @@ func TestGoldenNotices(t *testing.T) {
 		{"multipart", AppendMultipartHello, AppendMultipartNotice, func(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
 			return AppendMultipartBye(dst, b)
 		}},
+		{"script", AppendScriptHello, AppendScriptNotice, func(dst []byte, b transport.Bye, _ gateway.Cursor) []byte {
+			return AppendScriptBye(dst, b)
+		}},
 	}
 	for _, s := range styles {
 		var g golden
@@ -143,6 +148,7 @@ func TestGoldenPoll(t *testing.T) {
 	}{
 		{"empty", Poll{Cursor: at, PollMS: 5000}},
 		{"one", Poll{Cursor: at, PollMS: 5000, Items: [][]byte{item}}},
+		{"with a prototype", Poll{Cursor: at, PollMS: 5000, Items: [][]byte{item, []byte(`{"__proto__":"\u003c"}`)}}},
 		{"several", Poll{
 			Cursor: at, PollMS: 500, More: true, Items: [][]byte{gap, item, item},
 			Offer: transport.Offer{Transports: []string{"websocket", "sse"}},
@@ -154,6 +160,11 @@ func TestGoldenPoll(t *testing.T) {
 			t.Errorf("%s: size %d, have %d bytes", c.name, size, len(all))
 		}
 		g.section(c.name, all)
+		parts, size = Call("a.b", parts)
+		if all = bytes.Join(parts, nil); len(all) != size {
+			t.Errorf("%s, called: size %d, have %d bytes", c.name, size, len(all))
+		}
+		g.section(c.name+", called", all)
 	}
 	g.check(t, "poll")
 }
