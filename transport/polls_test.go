@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,4 +225,46 @@ func TestLongPollClientLeaves(t *testing.T) {
 		t.Error("it was answered")
 	}
 	h.awaitFollowers("a", 0)
+}
+
+// TestPollsByScript: JSONP is the same answer in the page's own words, held or not, whole or early.
+func TestPollsByScript(t *testing.T) {
+	early := regexp.MustCompile(`"poll_ms":([0-46-9][0-9]*|5[0-9]{1,2})\b`) // not the 5000 of all others
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			h := open(t, gateway.Options{}, p.start)
+			h.publish("a", "one")
+			take := func(a *answer, want string) {
+				t.Helper()
+				if got := early.ReplaceAllString(a.all(), `"poll_ms":SOON`); got != want {
+					t.Errorf("%s, want %s", got, want)
+				}
+				for field, want := range map[string]string{
+					"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+				} {
+					if have := a.Header[field]; len(have) != 1 || have[0] != want {
+						t.Errorf("%s: %q, want %q", field, have, want)
+					}
+				}
+				if a.StatusCode != http.StatusOK || a.ContentLength < 1 || a.Header["Etag"] != nil {
+					t.Errorf("status %d, length %d, %v", a.StatusCode, a.ContentLength, a.Header)
+				}
+			}
+			one := `({"cursor":"EPOCH-1","items":[` + item("1", "0", "one") + `],"more":false,` + pollTail + ");"
+			take(p.get(h, "transport=poll&topic=a&callback=f"), "/**/f"+one)
+			for _, callback := range []string{"f", "g.h", "f"} {
+				take(p.get(h, "transport=longpoll&wait=1m&topic=a&callback="+callback), "/**/"+callback+one)
+			}
+			if got := p.get(h, "transport=longpoll&wait=1m&topic=a").all(); got != one[1:len(one)-2] {
+				t.Errorf("%s", got)
+			}
+			held := make(chan *answer)
+			go func() { held <- p.get(h, "transport=longpoll&wait=1m&topic=b&since=now&callback=f") }()
+			h.awaitFollowers("b", 1)
+			if err := h.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			take(<-held, `/**/f({"cursor":"EPOCH-1","items":[],"more":false,"poll_ms":SOON,"offer":{"transports":["sse","poll"]}});`)
+		})
+	}
 }

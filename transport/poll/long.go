@@ -2,6 +2,7 @@ package poll
 
 import (
 	"net/http"
+	"strings"
 
 	"tidings/gateway"
 	"tidings/transport"
@@ -10,12 +11,19 @@ import (
 )
 
 // NewLong returns the transport that waits for something to answer with.
-func NewLong() transport.Transport { return &long{head: headOf("no-store")} }
+func NewLong() transport.Transport { return &long{head: headOf(jsonType, "no-store")} }
 
 type long struct {
 	head  *park.Head
-	terms [2][2]transport.Shared[terms] // by whether they have a place among their session's, and are in gzip
+	terms [2][3]transport.Shared[terms] // by whether they have a place among their session's, and by coding
 }
+
+// The codings of an answer: JSON, the same in gzip, and a script.
+const (
+	plain = iota
+	inGzip
+	script
+)
 
 var _ transport.Transport = (*long)(nil)
 
@@ -37,30 +45,38 @@ func (l *long) Serve(x park.Exchange, f *transport.Request) (int, error) {
 // terms are what held polls have in common that wait as long, for as much.
 type terms struct {
 	gateway.Terms
-	head   *park.Head
-	offer  transport.Offer
-	pollMS int
-	gzip   bool
-	shared sharedAnswer
+	head     *park.Head
+	offer    transport.Offer
+	pollMS   int
+	gzip     bool
+	callback string // of JSONP; empty for JSON
+	shared   sharedAnswer
 }
 
 func (l *long) termsOf(f *transport.Request) *terms {
 	wait, limit := max(f.Wait, 1), limitOf(f) // to the gateway a wait of 0 means for ever
-	class, placed, gzip := uint8(transport.LongPoll), 0, 0
+	class, placed, as, head := uint8(transport.LongPoll), 0, plain, l.head
 	if f.Place != nil {
 		class, placed = transport.SessionPoll, 1
 	}
-	if f.Compress {
-		gzip = 1
+	switch {
+	case f.Callback != "":
+		as, head = script, scriptHead
+	case f.Compress:
+		as = inGzip
 	}
-	return l.terms[placed][gzip].Get(
+	return l.terms[placed][as].Get(
 		func(t *terms) bool {
-			return t.Wait == wait && t.MaxParts == limit && t.pollMS == f.PollMS && t.offer.Equal(f.Offer)
+			return t.Wait == wait && t.MaxParts == limit && t.pollMS == f.PollMS && t.callback == f.Callback && t.offer.Equal(f.Offer)
 		},
 		func() *terms {
-			made := &terms{head: l.head, offer: f.Offer, pollMS: f.PollMS, gzip: f.Compress, Terms: gateway.Terms{
-				Format: wire.Envelope, Class: class, Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
-			}}
+			made := &terms{
+				head: head, offer: f.Offer, pollMS: f.PollMS, gzip: as == inGzip,
+				callback: strings.Clone(f.Callback), // it is a piece of the request's head
+				Terms: gateway.Terms{
+					Format: wire.Envelope, Class: class, Wait: wait, MaxParts: limit, MaxBytes: maxBytes,
+				},
+			}
 			made.Of = made
 			return made
 		},
@@ -108,6 +124,9 @@ func (a *answer) Close(reason gateway.Reason, at gateway.Cursor, _ []byte) {
 		pollMS = transport.RetryMS()
 	}
 	parts, _ := wire.Poll{Cursor: at, PollMS: pollMS, Offer: on.offer}.Parts()
+	if on.callback != "" {
+		parts, _ = wire.Call(on.callback, parts)
+	}
 	a.reply(body{parts: parts})
 }
 

@@ -25,20 +25,22 @@ func limitOf(f *transport.Request) int {
 	return min(f.Limit, maxItems)
 }
 
-// headOf returns the fields that every answer has.
-func headOf(cacheControl string) *park.Head {
+// headOf returns the fields that every answer of a type has.
+func headOf(mediaType, cacheControl string) *park.Head {
 	return park.NewHead(
-		park.Field{Name: "Content-Type", Value: "application/json"},
+		park.Field{Name: "Content-Type", Value: mediaType},
 		park.Field{Name: "Cache-Control", Value: cacheControl},
 		park.Field{Name: "Vary", Value: "Accept, Accept-Encoding, Origin"},
 		park.Field{Name: "X-Content-Type-Options", Value: "nosniff"},
 	)
 }
 
+const jsonType = "application/json"
+
 // New returns the transport that answers at once. In gzip, messages of at least gzipFrom bytes are deflated by themselves where an
 // answer is too large to be deflated as a whole; 0 means [wire.DefaultDeflateFrom].
 func New(gzipFrom int) transport.Transport {
-	return &poll{head: headOf("no-cache"), gzip: wire.Gzipped(wire.Envelope, cmp.Or(gzipFrom, wire.DefaultDeflateFrom))}
+	return &poll{head: headOf(jsonType, "no-cache"), gzip: wire.Gzipped(wire.Envelope, cmp.Or(gzipFrom, wire.DefaultDeflateFrom))}
 }
 
 type poll struct {
@@ -62,7 +64,7 @@ func (p *poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 		Status: http.StatusOK, Head: p.head,
 		Fields: []park.Field{{Name: "ETag", Value: tag}, {Name: "Tidings-Cursor", Value: newest}},
 	}
-	if known(f.Known, tag) {
+	if f.Callback == "" && known(f.Known, tag) {
 		reply.Status = http.StatusNotModified
 		x.Reply(reply)
 		return reply.Status, nil
@@ -71,7 +73,11 @@ func (p *poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	answer, page, messages := read(f)
 	var size int
 	reply.Parts, size = answer.Parts()
-	if f.Compress && size >= wire.GzipBodyFrom {
+	switch {
+	case f.Callback != "":
+		reply.Head, reply.Fields = scriptHead, nil
+		reply.Parts, size = wire.Call(f.Callback, reply.Parts)
+	case f.Compress && size >= wire.GzipBodyFrom:
 		b := p.pack(&answer, &page, reply.Parts, size)
 		reply.Parts, reply.Fields = b.parts, append(reply.Fields, b.fields...)
 		size = b.size()

@@ -50,7 +50,10 @@ func (t *terms) answer(b *gateway.Batch) body {
 		}
 	}
 	parts, size := wire.Poll{Cursor: b.Cursor, Items: items, More: b.More, PollMS: t.pollMS, Offer: t.offer}.Parts()
-	if t.gzip && worthGzip(size) {
+	switch {
+	case t.callback != "":
+		parts, _ = wire.Call(t.callback, parts)
+	case t.gzip && worthGzip(size):
 		return gzipped(parts)
 	}
 	return body{parts: [][]byte{slices.Concat(parts...)}}
