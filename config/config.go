@@ -19,6 +19,8 @@ type Config struct {
 	Origins        []string `key:"origins" help:"origins of web pages that may use the gateway beside its own, such as https://example.org; * for every origin, null for pages without one"`
 	Hosts          []string `key:"hosts" help:"names under which the gateway is reached beside those of its address, such as that of a proxy in front of it"`
 	Transports     []string `key:"transports" help:"transports that are offered; what is not listed is off"`
+	Iframe         bool     `key:"iframe" help:"serve transport=iframe, a stream for pages in browsers that hand on nothing else before its end"`
+	JSONP          bool     `key:"jsonp" help:"answer polls by script where the URL says callback=, for pages in browsers that cannot read another origin; a page must be among the origins, and show it by its Referer"`
 
 	Limits      Limits      `key:"limits" help:"how much one client may take"`
 	History     History     `key:"history" help:"how much is kept for readers who come back"`

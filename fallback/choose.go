@@ -45,6 +45,13 @@ type Choice struct {
 // NDJSON is the media type of a stream that nobody asked to be something else.
 const NDJSON = "application/x-ndjson"
 
+// HTML is the media type of a stream that is a document in a frame of a page: transport=iframe. It is nothing that an Accept asks for,
+// since browsers name it with every document.
+const HTML = "text/html"
+
+// Iframe is the name of that stream.
+const Iframe = "iframe"
+
 // UnknownError is returned for a transport that does not exist.
 type UnknownError struct{ Name string }
 
@@ -76,10 +83,13 @@ func (l *Ladder) Choose(w Wish) (Choice, error) {
 }
 
 func (l *Ladder) wanted(w Wish) (Choice, error) {
+	if w.Transport == Iframe {
+		return Choice{Kind: transport.Stream, Cause: ByParameter, Format: HTML}, nil
+	}
 	if w.Transport != "" {
 		kind, err := transport.ParseKind(w.Transport)
 		if err != nil {
-			return Choice{}, &UnknownError{Name: w.Transport}
+			return Choice{Kind: transport.Poll}, &UnknownError{Name: w.Transport}
 		}
 		c := Choice{Kind: kind, Cause: ByParameter}
 		if kind == transport.Stream {

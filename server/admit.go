@@ -19,6 +19,8 @@ type entry struct {
 	host     string         // the Host field
 	origin   string         // the Origin field
 	site     string         // the Sec-Fetch-Site field
+	dest     string         // the Sec-Fetch-Dest field
+	referer  string         // the Referer field
 	token    string         // the credential
 	loopback bool           // whether the address that it came to can be reached from this machine only
 }

@@ -37,7 +37,8 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 	v := visits.Get().(*visit)
 	defer visits.Put(v)
 	v.inquiry = inquiryBy(r, d.loopback)
-	if v.read() != nil || s.plan(v) != nil {
+	v.read()
+	if s.plan(v) != nil {
 		return false
 	}
 	x.Last, x.Fields = r.Close, s.corsFields(&v.inquiry.entry)

@@ -68,7 +68,7 @@ func TestAnswersKeepNoHead(t *testing.T) {
 
 // TestLoopsAndHTTPAnswerTheSame asks for the same by either way in.
 func TestLoopsAndHTTPAnswerTheSame(t *testing.T) {
-	s := start(t, Options{Node: "n1", Origins: []string{"https://good.example"}})
+	s := start(t, Options{Node: "n1", Origins: []string{"https://good.example"}, Iframe: true, JSONP: true})
 	s.ask("POST", "/topics/a", "one")
 	s.ask("POST", "/topics/large", strings.Repeat("one ", 500))
 	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -99,6 +99,15 @@ func TestLoopsAndHTTPAnswerTheSame(t *testing.T) {
 		{"/topics/large", "Accept-Encoding: gzip\r\n"},
 		{"/topics/large?compress=0", "Accept-Encoding: gzip\r\n"},
 		{"/topics/large?wait=1&since=all", "Accept-Encoding: gzip\r\n"},
+		{"/topics/a?callback=f.g", "Referer: https://good.example/page?a\r\n"},
+		{"/topics/a?callback=f.g", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: script\r\n"},
+		{"/topics/a?callback=f.g", "Referer: https://bad.example/page?a\r\n"},
+		{"/topics/a?callback=f.g&wait=1&since=all", "Referer: https://good.example/\r\n"},
+		{"/topics/a?callback=f.g&since=never", "Referer: https://good.example/\r\n"},
+		{"/topics/a?transport=iframe&callback=f&since=all", ""},
+		{"/topics/a?transport=iframe&origin=https://good.example&since=all", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: iframe\r\n"},
+		{"/topics/a?transport=iframe&origin=https://bad.example&since=all", ""},
+		{"/topics/a?transport=iframe&callback=f&since=all", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: iframe\r\n"},
 		{"/topics/a?since=never", ""},
 		{"/topics/a//b", ""},
 		{"/topics", ""},

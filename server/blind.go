@@ -16,17 +16,17 @@ func asksBlind(r *http.Request) bool {
 	return err == nil && blind
 }
 
-// object is the problem as one line for who cannot see a status: {"error":{…}}, with the members of the problem.
+// object is the problem for who cannot see a status: {"error":{…}}, with the members of the problem.
 func (p *problem) object() []byte {
 	members := p.members()
 	members.RetryMS = p.retry.Milliseconds()
 	out, _ := json.Marshal(struct {
 		Error problemJSON `json:"error"`
 	}{members}) // strings always marshal
-	return append(out, '\n')
+	return out
 }
 
-// writeBlind answers with the problem as if it were none.
+// writeBlind answers with the problem as if it were none, in one line.
 func (p *problem) writeBlind(w http.ResponseWriter) {
-	p.answer(w, http.StatusOK, "application/json", p.object())
+	p.answer(w, http.StatusOK, "application/json", append(p.object(), '\n'))
 }

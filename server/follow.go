@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,9 +26,7 @@ func (s *Server) followGet(c *call) error {
 		return badRequest.of("a GET has no body here; POST /follow has one") // its bytes would stay on the connection
 	}
 	v := visit{inquiry: inquiryOf(c)}
-	if err := v.read(); err != nil {
-		return err
-	}
+	v.read()
 	return s.follow(c, &v)
 }
 
@@ -49,8 +48,9 @@ func (s *Server) followBody(c *call) error {
 		return badRequest.of("the body cannot be read: " + jsonMistake(err))
 	}
 	c.w.blind = v.asked.Blind == "1" || v.asked.Blind == "true"
-	if v.asked.Transport == transport.WebSocket.String() {
-		return badParameter.of("a WebSocket begins with GET")
+	switch v.asked.Transport {
+	case transport.WebSocket.String(), fallback.Iframe:
+		return badParameter.of("the transport " + v.asked.Transport + " begins with GET")
 	}
 	return s.follow(c, &v)
 }
@@ -69,11 +69,18 @@ type asked struct {
 	Prelude   scalar                 `json:"prelude"`
 	Blind     scalar                 `json:"blind"`
 	Compress  scalar                 `json:"compress"`
+	Callback  string                 `json:"-"` // a script element and an iframe cannot POST
+	Origin    string                 `json:"-"`
 }
 
-// read takes what is asked from the path and the query of a GET. The n-th since belongs to the n-th topic, and a single one to all.
-func (v *visit) read() error {
-	var err error
+// read takes what is asked from the path and the query of a GET. What is wrong with it is said by plan, which finds out how it can be said.
+func (v *visit) read() {
+	v.asked = asked{Follow: v.asked.Follow[:0]}
+	v.mistake = v.readQuery()
+}
+
+// readQuery is read, but for its error. The n-th since belongs to the n-th topic, and a single one to all.
+func (v *visit) readQuery() (err error) {
 	if v.params, err = parseParams(v.params[:0], v.inquiry.query); err != nil {
 		return badRequest.of("the query cannot be parsed: " + err.Error())
 	}
@@ -81,7 +88,8 @@ func (v *visit) read() error {
 	*a = asked{
 		Transport: p.get("transport"), Session: p.get("session"), N: scalar(p.get("n")), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
 		Ping: scalar(p.get("ping")), Tick: scalar(p.get("tick")), Wrap: scalar(p.get("wrap")), Prelude: scalar(p.get("prelude")),
-		Blind: scalar(p.get("blind")), Compress: scalar(p.get("compress")), Follow: a.Follow[:0],
+		Blind: scalar(p.get("blind")), Compress: scalar(p.get("compress")), Callback: p.get("callback"), Origin: p.get("origin"),
+		Follow: a.Follow[:0],
 	}
 	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
 		topic, err := unescapeTopic(escaped)
@@ -224,20 +232,20 @@ func (s scalar) yes(name string) (bool, error) {
 // soon as that is known.
 func (s *Server) plan(v *visit) (err error) {
 	q, a := &v.inquiry, &v.asked
-	v.choice = fallback.Choice{Kind: transport.Poll}
-	t, err := s.termsOf(a)
-	if err != nil {
-		return err
-	}
-	if v.number, err = a.numberOf(); err != nil {
-		return err
-	}
-	choice, err := s.ladder.Choose(fallback.Wish{
+	v.choice, v.script = fallback.Choice{Kind: transport.Poll}, script{}
+	t, mistake := s.termsOf(a)
+	number, unordered := a.numberOf()
+	choice, off := s.ladder.Choose(fallback.Wish{
 		Transport: a.Transport, Upgrade: q.upgrades(), Accept: q.accept, Wait: t.wait > 0,
 	})
-	if err != nil {
+	// Whom an answer calls is found out first, since it is to hear of everything else.
+	if v.script, err = s.scriptOf(a, &q.entry, choice); err != nil {
 		return err
 	}
+	if err = cmp.Or(v.mistake, mistake, unordered, off); err != nil {
+		return err
+	}
+	v.number = number
 	if choice.Kind == transport.WebSocket {
 		if !q.upgrades() {
 			return upgradeRequired.of("")
@@ -267,6 +275,7 @@ func (s *Server) plan(v *visit) (err error) {
 		PollMS: int(s.options.PollInterval.Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
 		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(v.follows) != 1 || !v.follows[0].Pattern.Exact(),
 		Known: q.known, Handshake: q.handshake, Compress: s.compresses(choice.Kind, q, &t),
+		Callback: v.script.callback, Origin: v.script.origin,
 	}
 	if choice.Kind == transport.WebSocket {
 		v.request.Upstream = s.upstreamFor(grant, q.entry.loopback)
@@ -278,17 +287,20 @@ func (s *Server) plan(v *visit) (err error) {
 // follow serves what was asked for by the transport that fits.
 func (s *Server) follow(c *call, v *visit) error {
 	err := s.plan(v)
-	kind := v.choice.Kind
 	if err != nil {
 		if errors.Is(err, websocket.ErrVersion) {
 			c.w.Header().Set("Sec-WebSocket-Version", "13")
 		}
-		return s.comeBack(c, kind, problemOf(err))
+		if v.inquiry.upgrades() {
+			// Whoever sent the head does not speak HTTP behind it: eight bytes of hixie-76, or frames already.
+			c.w.Header().Set("Connection", "close")
+		}
+		return s.comeBack(c, v, problemOf(err))
 	}
 	// The transports do not answer through the recorder: they may take the connection from what is below it.
 	status, err := s.serve(park.HTTP(c.w.ResponseWriter, c.r), v)
 	if err != nil {
-		return s.comeBack(c, kind, problemOf(err))
+		return s.comeBack(c, v, problemOf(err))
 	}
 	c.w.status = status
 	return nil
@@ -337,10 +349,15 @@ func (s *Server) sessionOf(a *asked, kind transport.Kind) string {
 	return newSession()
 }
 
-// comeBack answers a follow that is refused. A plain EventSource stops for ever on any status but 200, so what is worth
+// comeBack answers a follow that is refused. Who is called by a script is called with the refusal. A plain EventSource stops for ever on any status but 200, so what is worth
 // trying again is said to it with 200, a time to wait, and an end.
-func (s *Server) comeBack(c *call, kind transport.Kind, p *problem) error {
-	if kind != transport.SSE || !p.again() || c.w.blind || asksBlind(c.r) {
+func (s *Server) comeBack(c *call, v *visit, p *problem) error {
+	if v.script.is() {
+		s.refused(c.r, p)
+		park.HTTP(c.w, c.r).Reply(v.script.refusal(p))
+		return nil
+	}
+	if v.choice.Kind != transport.SSE || !p.again() || c.w.blind || asksBlind(c.r) {
 		return p
 	}
 	s.refused(c.r, p)

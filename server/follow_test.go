@@ -179,6 +179,8 @@ func show(r *transport.Request) string {
 	add(r.Prelude, "prelude")
 	add(r.Session != "", "session")
 	add(r.Upstream != nil, "upstream")
+	add(r.Callback != "", "calls "+r.Callback)
+	add(r.Origin != "", "posts to "+r.Origin)
 	return strings.Join(out, " ")
 }
 

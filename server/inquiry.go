@@ -42,7 +42,7 @@ func inquiryBy(r *front.Request, loopback bool) inquiry {
 	return inquiry{
 		entry: entry{
 			right: toFollow, kind: transport.Poll, host: r.Host, origin: r.Origin, site: r.SecFetchSite,
-			token: bearer(r.Authorization), loopback: loopback,
+			dest: r.SecFetchDest, referer: r.Referer, token: bearer(r.Authorization), loopback: loopback,
 		},
 		path: r.Path, query: r.Query, accept: r.Accept, encodings: r.AcceptEncoding, userAgent: r.UserAgent,
 		lastEvent: r.LastEventID, known: r.IfNoneMatch,
@@ -73,9 +73,11 @@ type visit struct {
 	inquiry inquiry
 	params  params
 	asked   asked
+	mistake error  // in what is asked
 	number  uint32 // among its session's; 0 if it says none
 	place   place
 	choice  fallback.Choice
+	script  script
 	follows []gateway.Follow
 	request transport.Request
 }

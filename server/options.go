@@ -27,6 +27,9 @@ type Options struct {
 	// Off lists transports that are switched off.
 	Off []transport.Kind
 
+	// Iframe switches the forever iframe on, and JSONP polls by script: for pages in old browsers. See [Options.Origins] for whose.
+	Iframe, JSONP bool
+
 	// PublishKeys are the credentials of publishers: with any of them set, publishing and deleting need
 	// "Authorization: Bearer <key>". Following is public.
 	PublishKeys []string

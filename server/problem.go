@@ -41,6 +41,7 @@ var (
 	notFound           = row("not_found", 404, "There is nothing here", "Topics are at `/topics/{topic}`.")
 	methodNotAllowed   = row("method_not_allowed", 405, "The method is not allowed here", "`Allow` lists those that are.")
 	transportOff       = row("transport_off", 406, "This transport is switched off", "Use one of `transports`, which lists the others in the gateway's order.")
+	jsonpOff           = row("jsonp_off", 406, "JSONP is switched off", "Poll without `callback`, or switch `jsonp` on.")
 	bodyTimeout        = row("body_timeout", 408, "The body came too slowly", "Send it again; what was answered before is stored.")
 	failedCondition    = row("precondition_failed", 412, "The topic is not in the state that was asked for", "Ask for the topic's newest cursor (`HEAD`) and decide again.")
 	tooLarge           = row("too_large", 413, "The message is too large", "Send less, or raise the gateway's limit.")
@@ -189,7 +190,7 @@ func (p *problem) write(w http.ResponseWriter) {
 		h.Set("WWW-Authenticate", `Bearer realm="tidings"`)
 	case upgradeRequired:
 		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade")
+		h.Add("Connection", "Upgrade") // behind close, if that is there: net/http looks for it in the first
 	}
 	p.answer(w, p.kind.status, "application/problem+json", p.body())
 }

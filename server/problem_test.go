@@ -32,7 +32,7 @@ Every refusal is an answer of type ` + "`application/problem+json`" + ` (RFC 945
 ` + "`code`" + ` never changes its meaning; programs go by it. ` + "`type`" + ` is the same with ` + "`" + problemType + "`" + ` in front, and ` + "`detail`" + ` is for
 people. The same codes stand in the errors of batch items and of a WebSocket's acks. What is answered 503 carries
 ` + "`Retry-After`" + `; a server-sent event stream that cannot begin just then is answered 200 with ` + "`retry:`" + ` and an end, since an
-EventSource would never try again otherwise. How streams end is told in [wire.md](wire.md#errors-and-closing).
+EventSource would never try again otherwise. Who cannot see a status is told with ` + "`200`" + `: by ` + "`blind=1`, JSONP and the iframe" + `. How streams end is told in [wire.md](wire.md#errors-and-closing).
 
 This page is generated from the table in ` + "`server/problem.go`" + ` by ` + "`go generate ./server`" + `.
 

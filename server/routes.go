@@ -161,7 +161,7 @@ func (s *Server) refused(r *http.Request, p *problem) {
 func entryOf(r *http.Request, want right) entry {
 	return entry{
 		right: want, kind: transport.Poll, host: r.Host, origin: header(r, "Origin"), site: header(r, "Sec-Fetch-Site"),
-		token: bearer(header(r, "Authorization")), loopback: loopback(r),
+		dest: header(r, "Sec-Fetch-Dest"), referer: header(r, "Referer"), token: bearer(header(r, "Authorization")), loopback: loopback(r),
 	}
 }
 

@@ -258,13 +258,20 @@ func TestPollsByScript(t *testing.T) {
 			if got := p.get(h, "transport=longpoll&wait=1m&topic=a").all(); got != one[1:len(one)-2] {
 				t.Errorf("%s", got)
 			}
+			h.publish("large", strings.Repeat("one ", 1000))
+			for _, kind := range []string{"poll", "longpoll&wait=1m"} { // in gzip it does not come
+				a := p.get(h, "transport="+kind+"&topic=large&compress&callback=f")
+				if body := a.all(); !strings.HasPrefix(body, "/**/f({") || a.Header["Content-Encoding"] != nil || a.Uncompressed {
+					t.Errorf("%s: %v %s", kind, a.Header, body)
+				}
+			}
 			held := make(chan *answer)
 			go func() { held <- p.get(h, "transport=longpoll&wait=1m&topic=b&since=now&callback=f") }()
 			h.awaitFollowers("b", 1)
 			if err := h.Drain(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			take(<-held, `/**/f({"cursor":"EPOCH-1","items":[],"more":false,"poll_ms":SOON,"offer":{"transports":["sse","poll"]}});`)
+			take(<-held, `/**/f({"cursor":"EPOCH-2","items":[],"more":false,"poll_ms":SOON,"offer":{"transports":["sse","poll"]}});`)
 		})
 	}
 }

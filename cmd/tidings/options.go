@@ -25,6 +25,7 @@ func serverOptions(c config.Config, log *slog.Logger) server.Options {
 			AppendWait:        time.Duration(c.AppendWait),
 		},
 		PublishKeys: c.PublishKeys, Insecure: c.Insecure, Origins: c.Origins, Hosts: c.Hosts,
+		Iframe: c.Iframe, JSONP: c.JSONP,
 		MessageBytes: int(c.Limits.Body), BatchBytes: int(c.Limits.Batch), FollowTopics: c.Limits.TopicsPerFollower,
 		Connections: c.Limits.Connections, HeldPolls: c.Limits.HeldPolls,
 		Sessions: c.Limits.Sessions, PollAway: time.Duration(c.PollAway),

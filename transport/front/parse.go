@@ -17,6 +17,8 @@ type Request struct {
 	IfNoneMatch    string
 	LastEventID    string
 	Origin         string
+	Referer        string
+	SecFetchDest   string
 	SecFetchSite   string
 	Upgrade        string
 	UserAgent      string
@@ -90,6 +92,8 @@ func (r *Request) set(name, value string, hosts *int) bool {
 		switch {
 		case strings.EqualFold(name, "upgrade"):
 			join(&r.Upgrade, value)
+		case strings.EqualFold(name, "referer"):
+			return once(&r.Referer, value)
 		case strings.EqualFold(name, "trailer"):
 			return false
 		}
@@ -115,6 +119,8 @@ func (r *Request) set(name, value string, hosts *int) bool {
 		switch {
 		case strings.EqualFold(name, "content-length"):
 			return false
+		case strings.EqualFold(name, "sec-fetch-dest"):
+			return once(&r.SecFetchDest, value)
 		case strings.EqualFold(name, "sec-fetch-site"):
 			return once(&r.SecFetchSite, value)
 		}

@@ -22,7 +22,8 @@ func same(t *testing.T, head string, r *Request) {
 	}
 	for name, have := range map[string]string{
 		"Accept": r.Accept, "Accept-Encoding": r.AcceptEncoding, "Authorization": r.Authorization, "Connection": r.Connection,
-		"If-None-Match": r.IfNoneMatch, "Last-Event-Id": r.LastEventID, "Origin": r.Origin, "Sec-Fetch-Site": r.SecFetchSite,
+		"If-None-Match": r.IfNoneMatch, "Last-Event-Id": r.LastEventID, "Origin": r.Origin, "Referer": r.Referer,
+		"Sec-Fetch-Dest": r.SecFetchDest, "Sec-Fetch-Site": r.SecFetchSite,
 		"Upgrade": r.Upgrade, "User-Agent": r.UserAgent, "Sec-Websocket-Extensions": r.SecWebSocketExtensions,
 		"Sec-Websocket-Key": r.SecWebSocketKey, "Sec-Websocket-Protocol": r.SecWebSocketProtocol,
 		"Sec-Websocket-Version": r.SecWebSocketVersion,
