@@ -12,6 +12,7 @@ import (
 	"tidings/gateway"
 	"tidings/transport"
 	"tidings/transport/park"
+	"tidings/transport/wire"
 )
 
 // fakeConn takes as many bytes as it has room for.
@@ -42,7 +43,7 @@ func (c *fakeConn) Close()             { c.finished = true }
 func (c *fakeConn) Resume()            {}
 func (c *fakeConn) Serve(park.Handler) {}
 
-var framings = []*Framing{ndjson, mixedRaw, mixedEnvelope, replaceRaw, replaceEnvelope}
+var framings = []*Framing{ndjson, mixedRaw, mixedEnvelope, replaceRaw, replaceEnvelope, iframe}
 
 // ways are how a stream may be sent.
 var ways = []struct{ chunked, gzip bool }{{false, false}, {true, false}, {false, true}, {true, true}}
@@ -52,7 +53,7 @@ const head = "HTTP/1.1 200 OK\r\n\r\n"
 // open makes a peer on a fake connection.
 func open(framing *Framing, chunked, gzip bool) (gateway.Peer, *outlet, *fakeConn) {
 	c := &fakeConn{room: 1 << 20}
-	f := &transport.Request{Start: &gateway.Start{}, Offer: transport.Offer{Transports: []string{"sse"}}, Compress: gzip}
+	f := &transport.Request{Start: &gateway.Start{}, Offer: transport.Offer{Transports: []string{"sse"}}, Compress: gzip, Origin: "https://a.example"}
 	answer := park.Answer{Conn: c, Chunked: chunked}
 	if chunked {
 		answer.Head = [][]byte{[]byte(head)}
@@ -104,9 +105,13 @@ func TestOutlet(t *testing.T) {
 	lines := strings.Join([]string{hello, gap, ping, bye}, "\n") + "\n"
 	parts := "--tidings\r\n" + part("hello", hello) + part("gap", gap) + part("ping", ping) +
 		strings.TrimSuffix(part("bye", bye), "\r\n") + "--\r\n"
+	scripts := wire.ScriptPrelude + string(wire.AppendScriptOrigin(nil, "https://a.example"))
+	for _, object := range []string{hello, gap, ping, bye} {
+		scripts += "<script>p(" + object + ")</script>\n"
+	}
 	want := map[*Framing]string{
 		ndjson: lines, mixedRaw: parts, mixedEnvelope: parts,
-		replaceRaw: "--tidings\r\n", replaceEnvelope: parts,
+		replaceRaw: "--tidings\r\n", replaceEnvelope: parts, iframe: scripts,
 	}
 	numbers := regexp.MustCompile(`(Content-Length: |retry_ms":)[0-9]+`)
 	for _, framing := range framings {
@@ -204,6 +209,8 @@ func TestFramingOf(t *testing.T) {
 		{Mixed, true, mixedEnvelope},
 		{Replace, false, replaceRaw},
 		{Replace, true, replaceEnvelope},
+		{HTML, true, iframe},
+		{HTML, false, iframe},
 	} {
 		if got := streams.framing(c.mediaType, c.wrap); got.Framing != c.want {
 			t.Errorf("%q, wrap %v: %s", c.mediaType, c.wrap, got.MediaType)
