@@ -97,7 +97,7 @@ func (d *doors) include(e *entry) *problem {
 		return nil // of an Origin, if there is one, admit takes care
 	}
 	page := *e
-	page.origin, page.site = originOf(e.referer), ""
+	page.origin = originOf(e.referer)
 	if page.origin == "" {
 		return forbiddenOrigin.of("it cannot be told which page asks for this script: it sends no Referer")
 	}
