@@ -89,3 +89,36 @@ func TestTheFirstPingWaitsForRoom(t *testing.T) {
 		}
 	})
 }
+
+// slowPeer takes its time with each write.
+type slowPeer struct{ *linePeer }
+
+func (p *slowPeer) Write(b *Batch) (int, error) {
+	time.Sleep(time.Millisecond)
+	return p.linePeer.Write(b)
+}
+
+// However much a shard has to do, a ping does not come before the greeting: what comes first is taken for that.
+func TestTheFirstPingIsNotTheFirstWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, Options{Shards: 1})
+		terms := &Terms{Format: lineFormat, Ping: time.Hour}
+		peers := make([]*linePeer, 4*serveSlice) // some are not served before they are due
+		for i := range peers {
+			peers[i] = newLinePeer()
+			peers[i].greeting = `{"Kind":"hello"}` + "\n"
+			start, _ := g.Start(follows(t, g, "now", "t"))
+			o := FollowOptions{Start: start, Peer: &slowPeer{peers[i]}, Terms: terms, Tick: 50 * time.Millisecond}
+			if err := g.Follow(new(Follower), o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		for i, p := range peers {
+			if got, want := text(p.lines(t)), "hello(0) ping(0)"; got != want {
+				t.Fatalf("%d: %q, want %q", i, got, want)
+			}
+		}
+	})
+}
