@@ -1,0 +1,68 @@
+package proxies
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync/atomic"
+	"testing"
+)
+
+// ownSetups are those of configs.
+var ownSetups = []setup{{"nginx", ourNginx}, {"HAProxy", ourHAProxy}, {"Varnish", ourVarnish}}
+
+// TestProxiesSayWhoAsks holds that the gateway hears the client's address, and not what the client says of it.
+func TestProxiesSayWhoAsks(t *testing.T) {
+	heard := make(chan []string, 1)
+	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		heard <- append(r.Header.Values("X-Forwarded-For"), r.Host)
+	}))
+	defer web.Close()
+	for _, s := range ownSetups {
+		t.Run(s.name, func(t *testing.T) {
+			proxy := s.start(t, web.Listener.Addr().String())
+			ask(t, http.MethodGet, "http://"+proxy+"/livez", "", "X-Forwarded-For: 192.0.2.1")
+			if got, want := <-heard, []string{"127.0.0.1", proxy}; !slices.Equal(got, want) {
+				t.Errorf("the gateway hears of %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestProxiesSendAPublishOnce has a gateway end the connection instead of an answer: it may have stored what was sent.
+func TestProxiesSendAPublishOnce(t *testing.T) {
+	var published atomic.Int64
+	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			published.Add(1)
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer web.Close()
+	for _, s := range ownSetups {
+		t.Run(s.name, func(t *testing.T) {
+			published.Store(0)
+			proxy := s.start(t, web.Listener.Addr().String())
+			// A connection to the gateway is there already: proxies are quicker to try again on those.
+			ask(t, http.MethodGet, "http://"+proxy+"/livez", "")
+			a := ask(t, http.MethodPost, "http://"+proxy+"/topics/news", said)
+			if a.StatusCode < 500 || published.Load() != 1 {
+				t.Errorf("%s: the gateway got it %d times", a.Status, published.Load())
+			}
+		})
+	}
+}
+
+// TestProxiesKeepHead holds that HEAD is asked for what only HEAD tells.
+func TestProxiesKeepHead(t *testing.T) {
+	for _, s := range ownSetups {
+		t.Run(s.name, func(t *testing.T) {
+			site := newSite(t)
+			site.publish("news", said)
+			a := ask(t, http.MethodHead, "http://"+s.start(t, site.address)+"/topics/news", "")
+			if a.Header.Get("Tidings-Count") != "1" {
+				t.Errorf("%s %v", a.Status, a.Header)
+			}
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package proxies
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tidings/server"
+)
+
+// TestProxiesAskOnlyWhatIsNew polls until the gateway was asked some times. Nothing was published meanwhile, so that it has sent one
+// body and then told the proxy that it is still good.
+func TestProxiesAskOnlyWhatIsNew(t *testing.T) {
+	for _, s := range collapsing {
+		t.Run(s.name, func(t *testing.T) {
+			g := newOrigin(t, server.Options{})
+			url := "http://" + s.start(t, g.address) + "/topics/news"
+			g.publish(t, said)
+			for deadline := time.Now().Add(patience); g.asked.Load() < 3 && time.Now().Before(deadline); {
+				if a := ask(t, http.MethodGet, url, ""); !strings.Contains(a.body, said) {
+					t.Fatalf("%s %s", a.Status, a.body)
+				}
+				<-time.After(20 * time.Millisecond) // so as not to keep the machine busy
+			}
+			if asked, fresh := g.asked.Load(), g.fresh.Load(); asked < 3 || fresh != 1 {
+				t.Errorf("asked %d times, of which %d were answered with a body", asked, fresh)
+			}
+		})
+	}
+}
+
+// TestSharedAnswersKeepApart asks for the same as different clients: none gets what is only good for another.
+func TestSharedAnswersKeepApart(t *testing.T) {
+	const a, b = "https://a.example.org", "https://b.example.org"
+	for _, s := range collapsing {
+		t.Run(s.name, func(t *testing.T) {
+			g := newOrigin(t, server.Options{Origins: []string{a, b}})
+			url := "http://" + s.start(t, g.address) + "/topics/news"
+			g.publish(t, strings.Repeat(said, 200))
+			for range 2 { // the second time they are shared
+				for _, c := range []struct{ fields, want string }{
+					{"Origin: " + a, a},
+					{"Origin: " + b, b},
+					{"Accept: text/html", ""},
+				} {
+					for _, encoding := range []string{"", "gzip", "br, gzip;q=0.5", "deflate"} {
+						got := ask(t, http.MethodGet, url, "", c.fields, "Accept-Encoding: "+encoding)
+						if allowed := got.Header.Get("Access-Control-Allow-Origin"); allowed != c.want {
+							t.Errorf("%s: for the pages of %q", c.fields, allowed)
+						}
+						zipped := got.Header.Get("Content-Encoding") == "gzip"
+						if zipped != strings.Contains(encoding, "gzip") || !strings.Contains(got.body, said) {
+							t.Errorf("Accept-Encoding: %s: gzip is %v, %.100s", encoding, zipped, got.body)
+						}
+					}
+				}
+			}
+			if asked := g.asked.Load(); asked > 12 {
+				t.Errorf("the gateway was asked %d times", asked)
+			}
+			got := ask(t, http.MethodGet, url, "", "Origin: https://c.example.org")
+			if got.StatusCode != http.StatusForbidden {
+				t.Errorf("a page that is not allowed gets %s", got.Status)
+			}
+		})
+	}
+}
+
+// TestOwnPollsReachTheGateway holds that what somebody asks for themselves is asked each time.
+func TestOwnPollsReachTheGateway(t *testing.T) {
+	const accept = "Accept: */*"
+	for _, s := range collapsing {
+		t.Run(s.name, func(t *testing.T) {
+			g := newOrigin(t, server.Options{})
+			url := "http://" + s.start(t, g.address) + "/topics"
+			g.publish(t, said)
+			for _, c := range []struct{ query, field string }{
+				{"/news?since=all", accept},
+				{"/news?session=a1", accept},
+				{"?topic=news&since=all", accept},
+				{"/news?limit=1&session=a1", accept},
+				{"/news?wait=0", accept},
+				{"/news?wait=55&since=all", accept},
+				{"/news?transport=longpoll&since=all", accept},
+				{"/news?what-is-not-known-yet", accept},
+				{"/news", "Authorization: Bearer a1"},
+			} {
+				before := g.asked.Load()
+				for range 2 {
+					if a := ask(t, http.MethodGet, url+c.query, "", c.field); !strings.Contains(a.body, said) {
+						t.Errorf("%s: %s %s", c.query, a.Status, a.body)
+					}
+				}
+				if asked := g.asked.Load() - before; asked != 2 {
+					t.Errorf("%s, %s: %d of 2 requests reached the gateway", c.query, c.field, asked)
+				}
+			}
+			// And what everybody asks for, once.
+			for _, query := range []string{"/news", "?topic=news", "?topic=news&topic=weather/*", "/news?limit=10"} {
+				before := g.asked.Load()
+				for range 3 {
+					ask(t, http.MethodGet, url+query, "")
+				}
+				if asked := g.asked.Load() - before; asked > 2 { // a second may end in between
+					t.Errorf("%s: %d requests reached the gateway", query, asked)
+				}
+			}
+		})
+	}
+}
