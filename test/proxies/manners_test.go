@@ -3,7 +3,10 @@ package proxies
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -64,5 +67,39 @@ func TestProxiesKeepHead(t *testing.T) {
 				t.Errorf("%s %v", a.Status, a.Header)
 			}
 		})
+	}
+}
+
+// TestProxiesPassLargeBatches sends nearly as much as the gateway takes by default.
+func TestProxiesPassLargeBatches(t *testing.T) {
+	item := `{"topic":"news","data":"` + strings.Repeat("x", 1<<19) + `"}`
+	batch := "[" + item + strings.Repeat(","+item, 30) + "]"
+	for _, s := range ownSetups {
+		t.Run(s.name, func(t *testing.T) {
+			proxy := s.start(t, newSite(t).address)
+			a := ask(t, http.MethodPost, "http://"+proxy+"/topics", batch, "Content-Type: application/json")
+			if a.StatusCode != http.StatusOK || strings.Count(a.body, `"status":201`) != 31 {
+				t.Errorf("%s %.300s", a.Status, a.body)
+			}
+		})
+	}
+}
+
+// TestProxiesOutwaitSilence reads the time-outs in configs: a poll may be silent for 55 s, and a stream for 20 s.
+func TestProxiesOutwaitSilence(t *testing.T) {
+	for name, settings := range map[string][]string{
+		"nginx.conf":  {"proxy_read_timeout", "proxy_send_timeout"},
+		"haproxy.cfg": {"timeout client", "timeout server", "timeout tunnel"},
+		"varnish.vcl": {".first_byte_timeout =", ".between_bytes_timeout ="},
+	} {
+		text := ours(t, name)
+		for _, setting := range settings {
+			m := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(setting) + `\s+(\d+)s;?$`).FindStringSubmatch(text)
+			if m == nil {
+				t.Errorf("configs/%s does not set %s", name, setting)
+			} else if seconds, err := strconv.Atoi(m[1]); err != nil || seconds < 60 {
+				t.Errorf("configs/%s: %s", name, m[0])
+			}
+		}
 	}
 }
