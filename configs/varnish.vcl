@@ -28,9 +28,8 @@ sub vcl_recv {
     if (req.method == "GET" && !req.http.Authorization
         && req.http.Accept !~ "(?i)event-stream|x-ndjson|multipart/"
         && req.url ~ "^/topics(/[^?]*)?(\?(topic|limit)=[^&]*(&(topic|limit)=[^&]*)*)?$") {
-        # The answer does not depend on these, but Varnish would keep one for each.
+        # Varnish would keep an answer for each way to write it, and they are all the same.
         unset req.http.Accept;
-        unset req.http.Cookie;
         return (hash);
     }
 

@@ -18,6 +18,7 @@ type origin struct {
 	address string
 	asked   atomic.Int64 // requests for topics
 	fresh   atomic.Int64 // of those, answered 200
+	before  atomic.Value // func(): called before each is answered
 }
 
 func newOrigin(t *testing.T, o server.Options) *origin {
@@ -52,6 +53,9 @@ func (g *origin) publish(t *testing.T, data string) {
 func (g *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/topics") {
 		g.asked.Add(1)
+		if before, _ := g.before.Load().(func()); before != nil {
+			before()
+		}
 		w = &shares{ResponseWriter: w, fresh: &g.fresh, public: !r.URL.Query().Has("since") && !r.URL.Query().Has("session")}
 	}
 	g.Server.ServeHTTP(w, r)
