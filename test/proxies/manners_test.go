@@ -1,12 +1,14 @@
 package proxies
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -65,6 +67,44 @@ func TestProxiesKeepHead(t *testing.T) {
 			a := ask(t, http.MethodHead, "http://"+s.start(t, site.address)+"/topics/news", "")
 			if a.Header.Get("Tidings-Count") != "1" {
 				t.Errorf("%s %v", a.Status, a.Header)
+			}
+		})
+	}
+}
+
+// TestProxiesLetGo has followers leave: the gateway gets to know. Varnish notices only when it writes, so there it is one who asked
+// for a heartbeat every second.
+func TestProxiesLetGo(t *testing.T) {
+	for _, s := range ownSetups {
+		t.Run(s.name, func(t *testing.T) {
+			site := newSite(t)
+			x := &trial{t: t, site: site, proxy: s.start(t, site.address)}
+			url := "http://" + x.proxy + "/topics/news?since=now&"
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			var left sync.WaitGroup
+			begun := 0
+			follow := func(query, accept string) {
+				begun++
+				left.Go(func() {
+					if a, err := try(ctx, http.MethodGet, url+query, "", "Accept: "+accept); err == nil {
+						t.Errorf("%s ended: %s %s", query, a.Status, a.body)
+					}
+				})
+			}
+			follow("ping=1000", "text/event-stream")
+			follow("ping=1000", "application/x-ndjson")
+			if s.name != "Varnish" {
+				follow("", "text/event-stream")
+				follow("", "application/x-ndjson")
+				follow("wait=55", "*/*")
+			}
+			x.until(func() bool { return site.followers("news") == strconv.Itoa(begun) })
+			leave()
+			left.Wait()
+			x.until(func() bool { return site.followers("news") == "0" })
+			if n := site.followers("news"); n != "0" {
+				t.Errorf("of %d followers that have left, the gateway still has %s", begun, n)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -200,7 +201,7 @@ func (x *trial) follows(want []outcome) (found []outcome) {
 		case want[i] == prompt && p.greets:
 			p.await(func() bool { return p.greeted || p.over })
 		default:
-			x.until(func() bool { return x.site.followers(p.topic) == string(rune('0'+p.number)) })
+			x.until(func() bool { return x.site.followers(p.topic) == strconv.Itoa(p.number) })
 		}
 	}
 	x.fence()
