@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what `make test` needs and does not find, on Debian and its kin:
-# a C compiler for -race, curl and jq for the documentation's commands, Node 20 or later, Chromium and Firefox. Where all are there it does nothing.
+# a C compiler for -race, curl and jq for the documentation's commands, Node 20 or later, Chromium and Firefox,
+# and the proxies that the gateway is tried behind. Where all are there it does nothing.
 set -eu
 cd "$(dirname "$0")/.."
 
 missing=
 need() { # command package…
-    command -v "$1" >/dev/null 2>&1 && return
+    PATH="$PATH:/usr/sbin" command -v "$1" >/dev/null 2>&1 && return
     shift
     missing="$missing $*"
 }
@@ -17,6 +18,9 @@ need node nodejs
 need npm npm
 need chromium chromium
 need firefox-esr firefox-esr
+need nginx nginx
+need haproxy haproxy
+need varnishd varnish
 
 if ! command -v go >/dev/null 2>&1; then
     echo "go is missing: install it from https://go.dev/dl/ (go.mod names the version)" >&2
