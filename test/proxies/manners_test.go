@@ -18,13 +18,15 @@ var ownSetups = []setup{{"nginx", ourNginx}, {"HAProxy", ourHAProxy}, {"Varnish"
 
 // TestProxiesSayWhoAsks holds that the gateway hears the client's address, and not what the client says of it.
 func TestProxiesSayWhoAsks(t *testing.T) {
-	heard := make(chan []string, 1)
-	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		heard <- append(r.Header.Values("X-Forwarded-For"), r.Host)
-	}))
-	defer web.Close()
+	t.Parallel()
 	for _, s := range ownSetups {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			heard := make(chan []string, 1)
+			web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				heard <- append(r.Header.Values("X-Forwarded-For"), r.Host)
+			}))
+			defer web.Close()
 			proxy := s.start(t, web.Listener.Addr().String())
 			ask(t, http.MethodGet, "http://"+proxy+"/livez", "", "X-Forwarded-For: 192.0.2.1")
 			if got, want := <-heard, []string{"127.0.0.1", proxy}; !slices.Equal(got, want) {
@@ -36,17 +38,18 @@ func TestProxiesSayWhoAsks(t *testing.T) {
 
 // TestProxiesSendAPublishOnce has a gateway end the connection instead of an answer: it may have stored what was sent.
 func TestProxiesSendAPublishOnce(t *testing.T) {
-	var published atomic.Int64
-	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			published.Add(1)
-			panic(http.ErrAbortHandler)
-		}
-	}))
-	defer web.Close()
+	t.Parallel()
 	for _, s := range ownSetups {
 		t.Run(s.name, func(t *testing.T) {
-			published.Store(0)
+			t.Parallel()
+			var published atomic.Int64
+			web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					published.Add(1)
+					panic(http.ErrAbortHandler)
+				}
+			}))
+			defer web.Close()
 			proxy := s.start(t, web.Listener.Addr().String())
 			// A connection to the gateway is there already: proxies are quicker to try again on those.
 			ask(t, http.MethodGet, "http://"+proxy+"/livez", "")
@@ -60,8 +63,10 @@ func TestProxiesSendAPublishOnce(t *testing.T) {
 
 // TestProxiesKeepHead holds that HEAD is asked for what only HEAD tells.
 func TestProxiesKeepHead(t *testing.T) {
+	t.Parallel()
 	for _, s := range ownSetups {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			site := newSite(t)
 			site.publish("news", said)
 			a := ask(t, http.MethodHead, "http://"+s.start(t, site.address)+"/topics/news", "")
@@ -75,8 +80,10 @@ func TestProxiesKeepHead(t *testing.T) {
 // TestProxiesLetGo has followers leave: the gateway gets to know. Varnish notices only when it writes, so there it is one who asked
 // for a heartbeat every second.
 func TestProxiesLetGo(t *testing.T) {
+	t.Parallel()
 	for _, s := range ownSetups {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			site := newSite(t)
 			x := &trial{t: t, site: site, proxy: s.start(t, site.address)}
 			url := "http://" + x.proxy + "/topics/news?since=now&"
@@ -112,10 +119,12 @@ func TestProxiesLetGo(t *testing.T) {
 
 // TestProxiesPassLargeBatches sends nearly as much as the gateway takes by default.
 func TestProxiesPassLargeBatches(t *testing.T) {
+	t.Parallel()
 	item := `{"topic":"news","data":"` + strings.Repeat("x", 1<<19) + `"}`
 	batch := "[" + item + strings.Repeat(","+item, 30) + "]"
 	for _, s := range ownSetups {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			proxy := s.start(t, newSite(t).address)
 			a := ask(t, http.MethodPost, "http://"+proxy+"/topics", batch, "Content-Type: application/json")
 			if a.StatusCode != http.StatusOK || strings.Count(a.body, `"status":201`) != 31 {
@@ -127,6 +136,7 @@ func TestProxiesPassLargeBatches(t *testing.T) {
 
 // TestProxiesOutwaitSilence reads the time-outs in configs: a poll may be silent for 55 s, and a stream for 20 s.
 func TestProxiesOutwaitSilence(t *testing.T) {
+	t.Parallel()
 	for name, settings := range map[string][]string{
 		"nginx.conf":  {"proxy_read_timeout", "proxy_send_timeout"},
 		"haproxy.cfg": {"timeout client", "timeout server", "timeout tunnel"},

@@ -28,12 +28,13 @@ type poll struct {
 
 const (
 	pollers  = 2000
-	pause    = 500 * time.Millisecond // between two polls of one
-	messages = 12
+	pause    = time.Second // between two polls of one
+	messages = 9
 	burst    = 3 // messages that are published at once
 )
 
-// TestProxiesCollapsePollers has 2,000 clients poll one URL: each gets every message, and the gateway is asked about once a second.
+// TestProxiesCollapsePollers has 2,000 clients poll one URL: each gets every message, and the gateway is asked about once a second. It
+// runs alone: it takes all that a small machine has.
 func TestProxiesCollapsePollers(t *testing.T) {
 	for _, s := range collapsing {
 		t.Run(s.name, func(t *testing.T) {
@@ -69,7 +70,7 @@ func TestProxiesCollapsePollers(t *testing.T) {
 			polling.Wait()
 			asked, polls := g.asked.Load(), c.polls.Load()
 			t.Logf("%d polls by %d pollers, of which the gateway saw %d, and answered %d with a body", polls, pollers, asked, g.fresh.Load())
-			if asked*200 > polls {
+			if asked*100 > polls {
 				t.Errorf("the gateway saw %d of %d polls", asked, polls)
 			}
 		})

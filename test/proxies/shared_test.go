@@ -14,8 +14,10 @@ import (
 // TestProxiesAskOnlyWhatIsNew polls until the gateway was asked some times. Nothing was published meanwhile, so that it has sent one
 // body and then told the proxy that it is still good.
 func TestProxiesAskOnlyWhatIsNew(t *testing.T) {
+	t.Parallel()
 	for _, s := range collapsing {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			g := newOrigin(t, server.Options{})
 			url := "http://" + s.start(t, g.address) + "/topics/news"
 			g.publish(t, said)
@@ -34,8 +36,10 @@ func TestProxiesAskOnlyWhatIsNew(t *testing.T) {
 
 // TestOneAsksForAll holds the request by which a proxy gets the answer anew. Whoever polls meanwhile adds none to it.
 func TestOneAsksForAll(t *testing.T) {
+	t.Parallel()
 	for _, s := range collapsing {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			g := newOrigin(t, server.Options{})
 			proxy := s.start(t, g.address)
 			url := "http://" + proxy + "/topics/news"
@@ -94,9 +98,11 @@ func TestOneAsksForAll(t *testing.T) {
 
 // TestSharedAnswersKeepApart asks for the same as different clients: none gets what is only good for another.
 func TestSharedAnswersKeepApart(t *testing.T) {
+	t.Parallel()
 	const a, b = "https://a.example.org", "https://b.example.org"
 	for _, s := range collapsing {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			g := newOrigin(t, server.Options{Origins: []string{a, b}})
 			url := "http://" + s.start(t, g.address) + "/topics/news"
 			g.publish(t, strings.Repeat(said, 200))
@@ -131,9 +137,11 @@ func TestSharedAnswersKeepApart(t *testing.T) {
 
 // TestOwnPollsReachTheGateway holds that what somebody asks for themselves is asked each time.
 func TestOwnPollsReachTheGateway(t *testing.T) {
+	t.Parallel()
 	const accept = "Accept: */*"
 	for _, s := range collapsing {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			g := newOrigin(t, server.Options{})
 			url := "http://" + s.start(t, g.address) + "/topics"
 			g.publish(t, said)

@@ -46,8 +46,10 @@ func expected(t *testing.T) map[string][]outcome {
 
 // TestEveryTransportThroughEveryProxy fills the table.
 func TestEveryTransportThroughEveryProxy(t *testing.T) {
+	t.Parallel()
 	for _, s := range setups {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			want := expected(t)[s.name]
 			if len(want) != len(ways)+3 {
 				t.Fatalf("the table has %d outcomes for it", len(want))
