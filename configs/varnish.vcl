@@ -27,7 +27,7 @@ sub vcl_recv {
     # URL (session, since, wait, …) or a credential makes it somebody's own.
     if (req.method == "GET" && !req.http.Authorization
         && req.http.Accept !~ "(?i)event-stream|x-ndjson|multipart/"
-        && req.url ~ "^/topics(/[^?]*)?(\?(topic|limit)=[^&]*(&(topic|limit)=[^&]*)*)?$") {
+        && req.url ~ "^/topics(/[^?]*)?(\?((topic|limit)=[^&]*|transport=poll|blind=1)(&((topic|limit)=[^&]*|transport=poll|blind=1))*)?$") {
         # Varnish would keep an answer for each way to write it, and they are all the same.
         unset req.http.Accept;
         return (hash);
