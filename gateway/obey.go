@@ -26,6 +26,10 @@ func (s *shard) obey() (over bool) {
 			w, _ := c.with.(Waiter)
 			s.sit(w)
 			s.hosted.Store(w != nil)
+		case c.op == opShed:
+			if s.shedding == nil {
+				s.shedding = c.with.(*shedding)
+			}
 		case c.op == opDrain:
 			s.draining = true
 			s.endAll(ReasonDraining)

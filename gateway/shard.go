@@ -54,6 +54,7 @@ type shard struct {
 	soon       uint32        // the tick of now, rounded up
 	common     common
 	draining   bool
+	shedding   *shedding // nil unless some followers are to be ended
 	counting   []classCounts // by class
 	countClass []bool        // by class: whether something was counted in this turn
 
@@ -72,6 +73,7 @@ const (
 	opRemove
 	opDrain
 	opHost
+	opShed
 )
 
 // command is something that another goroutine wants of a shard.
@@ -79,7 +81,7 @@ type command struct {
 	op       opcode
 	reason   uint8 // index in Reasons
 	follower *Follower
-	with     any // opFollow: *Start; opDrain: func(); opHost: Waiter or nil; of what a client asks for: *arguments
+	with     any // opFollow: *Start; opDrain: func(); opHost: Waiter or nil; opShed: *shedding; of what a client asks for: *arguments
 }
 
 // arguments are what is rare in a command.
@@ -182,9 +184,10 @@ func (s *shard) turn() (busy, over bool) {
 	walking := s.walk()
 	s.serve()
 	firing := s.wheel.sweep(s.tick, fireSlice, s.due)
+	shedding := s.shed()
 	s.audiences.clean(s.tick)
 	s.count()
-	return walking || firing || s.obeyed < len(s.commands) || !s.small.empty() || !s.large.empty(), false
+	return walking || firing || shedding || s.obeyed < len(s.commands) || !s.small.empty() || !s.large.empty(), false
 }
 
 // walk goes along the log and notes whom each message is for. It makes no system call.

@@ -149,3 +149,28 @@ func (p Pattern) Match(topic string) bool {
 		pattern, topic = restPattern, restTopic
 	}
 }
+
+// Meets reports whether there can be a topic that both patterns match.
+func (p Pattern) Meets(q Pattern) bool {
+	if p.Exact() || q.Exact() {
+		return p.text != "" && q.text != "" && (p.Exact() && q.Match(p.text) || q.Exact() && p.Match(q.text))
+	}
+	if p.text == "" || q.text == "" {
+		return false
+	}
+	a, b := p.text, q.text
+	for {
+		x, restA, moreA := strings.Cut(a, "/")
+		y, restB, moreB := strings.Cut(b, "/")
+		switch {
+		case x == "**" || y == "**":
+			return true
+		case x != "*" && y != "*" && x != y:
+			return false
+		case !moreA || !moreB:
+			// What goes on must be able to stand for nothing.
+			return moreA == moreB || moreA && restA == "**" || moreB && restB == "**"
+		}
+		a, b = restA, restB
+	}
+}

@@ -142,6 +142,43 @@ func naiveMatch(pattern, topic []string) bool {
 	return (pattern[0] == "*" || pattern[0] == topic[0]) && naiveMatch(pattern[1:], topic[1:])
 }
 
+// Two patterns meet if there is a topic that both match. Of short patterns over two letters, one of the short topics over three
+// letters tells.
+func TestPatternsMeet(t *testing.T) {
+	grow := func(words []string, with ...string) (out []string) {
+		for _, w := range words {
+			for _, x := range with {
+				out = append(out, w+"/"+x)
+			}
+		}
+		return out
+	}
+	one := []string{"a", "b", "c"}
+	topics := append(append(append([]string(nil), one...), grow(one, one...)...), grow(grow(one, one...), one...)...)
+	first := []string{"a", "b", "*"}
+	texts := append(append(append([]string(nil), first...), grow(first, first...)...), grow(grow(first, first...), first...)...)
+	for _, text := range append([]string(nil), texts...) {
+		if strings.Count(text, "/") < 2 {
+			texts = append(texts, text+"/**")
+		}
+	}
+	texts = append(texts, "**")
+	for _, x := range texts {
+		for _, y := range texts {
+			p, q, want := pattern(t, x), pattern(t, y), false
+			for _, topic := range topics {
+				want = want || p.Match(topic) && q.Match(topic)
+			}
+			if p.Meets(q) != want {
+				t.Errorf("%s meets %s: %t", x, y, !want)
+			}
+		}
+		if (Pattern{}).Meets(pattern(t, x)) || pattern(t, x).Meets(Pattern{}) {
+			t.Errorf("the zero pattern meets %s", x)
+		}
+	}
+}
+
 func FuzzPattern(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"a/*", "a/b"}, {"**", "$a"}, {"a/**", "a"}, {"a/**/b", "a/b"}, {"", ""}, {"a//b", "a/\x01"}, {"*/b/**", "a/b"}, {"a\xff", "../x"},
