@@ -54,7 +54,7 @@ type shard struct {
 	soon       uint32        // the tick of now, rounded up
 	common     common
 	draining   bool
-	shedding   *shedding // nil unless some followers are to be ended
+	shedding   *shedding     // nil unless some followers are to be ended
 	counting   []classCounts // by class
 	countClass []bool        // by class: whether something was counted in this turn
 
