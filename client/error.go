@@ -19,7 +19,7 @@ type Error struct {
 	Code       string         // the problem's stable name, see docs/errors.md; empty if what answered was no gateway
 	Title      string
 	Detail     string
-	Transports []string      // what the gateway offers instead, when a transport is off
+	Transports []string      // what the gateway offers instead, when a transport is off or too dear
 	RetryAfter time.Duration // what the gateway asked to wait; 0 if it did not say
 }
 
@@ -53,6 +53,9 @@ func (e *Error) transportOff() bool {
 	return e.Close == transport.TransportOff || e.Code == "transport_off" || e.Code == "upgrade_required"
 }
 
+// pressed reports whether the gateway asks for a cheaper transport, because files or memory are short.
+func (e *Error) pressed() bool { return e.Close == transport.Pressure || e.Code == "pressure" }
+
 // refusal reads an answer that is none of those that were wanted.
 func refusal(resp *http.Response) *Error {
 	e := &Error{Status: resp.StatusCode}
@@ -62,10 +65,10 @@ func refusal(resp *http.Response) *Error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var p struct {
 		Title, Detail, Code string
-		Transports          []string
+		Offer               *transport.Offer
 	}
 	if json.Unmarshal(body, &p) == nil {
-		e.Title, e.Detail, e.Code, e.Transports = p.Title, p.Detail, p.Code, p.Transports
+		e.Title, e.Detail, e.Code, e.Transports = p.Title, p.Detail, p.Code, offered(p.Offer)
 	}
 	return e
 }

@@ -134,6 +134,8 @@ func (f *following) judge(kind transport.Kind, err error, spoke bool, lasted tim
 		return 0, false
 	case refused.transportOff():
 		return 0, !f.ladder.off(kind, refused.Transports)
+	case refused.pressed() && f.ladder.cheapen(refused.Transports, time.Now()):
+		return 0, false
 	case refused.temporary():
 		// A goodbye or a busy gateway: not the transport's fault.
 		return refused.RetryAfter, false

@@ -50,6 +50,22 @@ func (l *ladder) off(kind transport.Kind, offer []string) bool {
 	return true
 }
 
+// cheapen leaves all that an offer does not name alone for a while. It returns false when nothing would be left.
+func (l *ladder) cheapen(offer []string, now time.Time) bool {
+	offered := func(k transport.Kind) bool { return slices.Contains(offer, k.String()) }
+	if !slices.ContainsFunc(l.kinds, offered) {
+		return false
+	}
+	for _, kind := range l.kinds {
+		if offered(kind) {
+			delete(l.shun, kind)
+		} else {
+			l.shun[kind] = now.Add(l.relent)
+		}
+	}
+	return true
+}
+
 // ended notes how a connection ended that no goodbye explains. A transport is shunned when the gateway did not speak on it
 // although it could be reached, when it fell silent, and when it died young twice.
 func (l *ladder) ended(kind transport.Kind, err error, spoke, old bool, now time.Time) {

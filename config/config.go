@@ -21,9 +21,13 @@ type Config struct {
 	Transports     []string `key:"transports" help:"transports that are offered; what is not listed is off"`
 	Iframe         bool     `key:"iframe" help:"serve transport=iframe, a stream for pages in browsers that hand on nothing else before its end"`
 	JSONP          bool     `key:"jsonp" help:"answer polls by script where the URL says callback=, for pages in browsers that cannot read another origin; a page must be among the origins, and show it by its Referer"`
+	Ladder         []Step   `key:"ladder" help:"transports for some topics or clients only: of a request, each rule that fits takes away what it does not list"`
+	HeadStart      Duration `key:"head_start" help:"how long clients wait for a transport to speak before they try the next beside it; 0s leaves that to them"`
+	Proxies        []string `key:"proxies" help:"addresses or ranges of proxies in front of the gateway, whose X-Forwarded-For tells a client's address"`
 
 	Limits      Limits      `key:"limits" help:"how much one client may take"`
 	History     History     `key:"history" help:"how much is kept for readers who come back"`
+	Pressure    Pressure    `key:"pressure" help:"what is done when open files or memory are short"`
 	Compression Compression `key:"compression" help:"what is made smaller before it is sent"`
 	Ping        Duration    `key:"ping" help:"heartbeat on a stream on which nothing else is said; followers may ask for less"`
 	Poll        Duration    `key:"poll" help:"how often a client without a better transport is asked to poll"`
@@ -66,6 +70,26 @@ type Rule struct {
 	Lag      int      `key:"lag" help:"with slow: disconnect, a reader is closed as soon as more messages of a topic than this wait for it, be they gone or not"`
 }
 
+// Step forces the ladder of transports for requests of some topics, or of some clients.
+type Step struct {
+	Topic      string   `key:"topic" help:"a topic or pattern; the rule fits whoever follows it, or a pattern that could bring a message of it"`
+	Clients    string   `key:"clients" help:"an address or range, such as 10.0.0.0/8, that the client's address is in"`
+	Transports []string `key:"transports" help:"the transports that may be used, and no others"`
+}
+
+// Pressure says when files or memory are short, and how fast that is relieved.
+type Pressure struct {
+	Level  string   `key:"level" choices:"auto normal ask move refuse" help:"auto goes by what is measured; normal, ask (who comes for a stream is asked to poll), move (streams are moved to polling, the slowest first) and refuse (only polls are answered) fix the level"`
+	Files  int      `key:"files" help:"open files that there may be; 0 for as many as the system allows the process"`
+	Memory Size     `key:"memory" help:"memory that the gateway may take; 0 for GOMEMLIMIT, else for the limit of its control group, else without limit"`
+	Ask    int      `key:"ask" help:"percent of either from which who comes for a stream is asked to poll"`
+	Move   int      `key:"move" help:"percent of either from which streams are moved"`
+	Refuse int      `key:"refuse" help:"percent of either from which only polls are answered"`
+	Slack  int      `key:"slack" help:"percent less than at its begin that must be in use before a level ends"`
+	Dwell  Duration `key:"dwell" help:"how long a level holds at least before a lower one begins"`
+	Rate   int      `key:"rate" help:"streams that are moved in a second at most"`
+}
+
 // Compression says what is deflated. A message is deflated once for all who follow.
 type Compression struct {
 	WebSocket bool   `key:"websocket" help:"deflate messages on WebSockets whose client offers permessage-deflate, browsers that fail on it excepted"`
@@ -101,6 +125,7 @@ func Default() Config {
 			TopicBytes: Size(gateway.DefaultRetention.Bytes),
 			Age:        Duration(gateway.DefaultRetention.Age),
 		},
+		Pressure:    Pressure{Level: "auto", Ask: 80, Move: 90, Refuse: 95, Slack: 10, Dwell: Duration(10 * time.Second), Rate: 100},
 		Compression: Compression{WebSocket: true, HTTP: "asked", From: 512},
 		Ping:        Duration(20 * time.Second),
 		Poll:        Duration(5 * time.Second),

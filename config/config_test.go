@@ -77,8 +77,14 @@ func normal(c Config) Config {
 	if len(c.Hosts) == 0 {
 		c.Hosts = nil
 	}
+	if len(c.Proxies) == 0 {
+		c.Proxies = nil
+	}
 	if len(c.History.Rules) == 0 {
 		c.History.Rules = nil
+	}
+	if len(c.Ladder) == 0 {
+		c.Ladder = nil
 	}
 	return c
 }
@@ -157,6 +163,16 @@ func TestEveryOption(t *testing.T) {
 			value = "https://a.example"
 		case o.Key == "transports":
 			value = "poll"
+		case o.Key == "ladder":
+			value = "[{topic: a, transports: [sse, poll]}]"
+		case o.Key == "proxies":
+			value = "10.0.0.0/8"
+		case o.Key == "pressure.level":
+			value = "ask"
+		case o.Key == "pressure.move":
+			value = "91"
+		case o.Key == "pressure.refuse":
+			value = "96"
 		case o.Key == "history.rules":
 			value = "[{topic: a, messages: 3}]"
 		case o.Bool():
@@ -408,6 +424,7 @@ func TestTooLarge(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(File())
 	f.Add("history:\n  rules:\n  - {topic: a/**, age: 2d, conflate: key}\n  - {topic: b, slow: disconnect, lag: 9}\n")
+	f.Add("ladder:\n- {topic: a/**, transports: [poll]}\n- {clients: 10.0.0.0/8, transports: sse}\nproxies: ['::1', 10.0.0.0/8]\n")
 	f.Add("publish_keys: [a, b]\nlisten: :80")
 	f.Add("? [a]\n: b\n<<: *x\n")
 	f.Add("a: &a [*a]\nhistory: *a\n")

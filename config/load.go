@@ -185,18 +185,20 @@ func (l *loader) unknown(key *yaml.Node, prefix string) {
 func (l *loader) set(o Option, n *yaml.Node) {
 	l.origins[o.Key] = l.at(n)
 	into := l.field(o)
-	switch list := into.Addr().Interface().(type) {
-	case *[]Rule:
-		*list = l.rules(o, n)
+	if o.rules() {
+		into.Set(l.rules(o, n))
 		return
-	case *[]string:
-		if n.Kind != yaml.SequenceNode {
-			break // one word, or several with commas
-		}
+	}
+	l.value(o.Key, into, n)
+}
+
+// value reads one value, or a list of words.
+func (l *loader) value(key string, into reflect.Value, n *yaml.Node) {
+	if list, ok := into.Addr().Interface().(*[]string); ok && n.Kind == yaml.SequenceNode { // else it is one word, or several with commas
 		*list = nil
 		for _, item := range n.Content {
 			if item.Kind != yaml.ScalarNode {
-				l.mistakes.add(l.at(item), "%s needs a list of words", o.Key)
+				l.mistakes.add(l.at(item), "%s needs a list of words", key)
 				continue
 			}
 			*list = append(*list, item.Value)
@@ -204,23 +206,24 @@ func (l *loader) set(o Option, n *yaml.Node) {
 		return
 	}
 	if n.Kind != yaml.ScalarNode {
-		l.mistakes.add(l.at(n), "%s needs one value", o.Key)
+		l.mistakes.add(l.at(n), "%s needs one value", key)
 		return
 	}
 	if err := setText(into, n.Value); err != nil {
-		l.mistakes.add(l.at(n), "%s: %v", o.Key, err)
+		l.mistakes.add(l.at(n), "%s: %v", key, err)
 	}
 }
 
-// rules reads the list of rules.
-func (l *loader) rules(o Option, n *yaml.Node) (rules []Rule) {
+// rules reads a list of rules.
+func (l *loader) rules(o Option, n *yaml.Node) reflect.Value {
+	rules := reflect.Zero(o.kind)
 	if n.Kind != yaml.SequenceNode {
-		l.mistakes.add(l.at(n), "%s needs a list of rules, each with a topic", o.Key)
-		return nil
+		l.mistakes.add(l.at(n), "%s needs a list of rules", o.Key)
+		return rules
 	}
-	keys := ruleKeys()
+	keys := ruleKeys(o.kind.Elem())
 	for i, item := range n.Content {
-		var r Rule
+		r := reflect.New(o.kind.Elem()).Elem()
 		path := fmt.Sprintf("%s[%d]", o.Key, i)
 		l.origins[path] = l.at(item)
 		l.pairs(item, path, func(key, value *yaml.Node) {
@@ -230,13 +233,9 @@ func (l *loader) rules(o Option, n *yaml.Node) (rules []Rule) {
 				return
 			}
 			l.origins[path+"."+key.Value] = l.at(value)
-			if value.Kind != yaml.ScalarNode {
-				l.mistakes.add(l.at(value), "%s.%s needs one value", path, key.Value)
-			} else if err := setText(reflect.ValueOf(&r).Elem().Field(at), value.Value); err != nil {
-				l.mistakes.add(l.at(value), "%s.%s: %v", path, key.Value, err)
-			}
+			l.value(path+"."+key.Value, r.Field(at), value)
 		})
-		rules = append(rules, r)
+		rules = reflect.Append(rules, r)
 	}
 	return rules
 }
@@ -244,7 +243,7 @@ func (l *loader) rules(o Option, n *yaml.Node) (rules []Rule) {
 // setFrom sets an option from the environment or a flag.
 func (l *loader) setFrom(where string, o Option, text string) {
 	l.origins[o.Key] = where
-	if o.kind != reflect.TypeFor[[]Rule]() {
+	if !o.rules() {
 		if err := setText(l.field(o), text); err != nil {
 			l.mistakes.add(where, "%v", err)
 		}
@@ -258,7 +257,7 @@ func (l *loader) setFrom(where string, o Option, text string) {
 	file := l.file
 	l.file, n.Line = where, 0
 	unline(n)
-	l.config.History.Rules = l.rules(o, n)
+	l.field(o).Set(l.rules(o, n))
 	l.file = file
 }
 

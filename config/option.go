@@ -27,6 +27,11 @@ type Option struct {
 // Bool reports whether the option is a switch.
 func (o Option) Bool() bool { return o.kind.Kind() == reflect.Bool }
 
+// rules reports whether the option is a list of rules.
+func (o Option) rules() bool {
+	return o.kind.Kind() == reflect.Slice && o.kind.Elem().Kind() == reflect.Struct
+}
+
 // Placeholder names what the option takes, as SIZE or LIST.
 func (o Option) Placeholder() string {
 	switch o.kind {
@@ -36,7 +41,10 @@ func (o Option) Placeholder() string {
 		return "DURATION"
 	case reflect.TypeFor[int]():
 		return "NUMBER"
-	case reflect.TypeFor[[]string](), reflect.TypeFor[[]Rule]():
+	case reflect.TypeFor[[]string]():
+		return "LIST"
+	}
+	if o.rules() {
 		return "LIST"
 	}
 	if len(o.Choices) > 0 {
@@ -91,9 +99,9 @@ func envName(key string) string {
 	return "TIDINGS_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// ruleKeys are the keys of a rule, in order, with the fields that they set.
-func ruleKeys() (keys []string) {
-	for f := range reflect.TypeFor[Rule]().Fields() {
+// ruleKeys are the keys of a kind of rules, in the order of the fields that they set.
+func ruleKeys(kind reflect.Type) (keys []string) {
+	for f := range kind.Fields() {
 		keys = append(keys, f.Tag.Get("key"))
 	}
 	return keys
@@ -108,8 +116,9 @@ func format(v reflect.Value) string {
 		return value
 	case []string:
 		return "[" + strings.Join(value, ", ") + "]"
-	case []Rule:
-		return "[]"
+	}
+	if v.Kind() == reflect.Slice {
+		return "[]" // rules have no defaults
 	}
 	return fmt.Sprint(v.Interface())
 }

@@ -58,11 +58,36 @@ This page is generated from the tags of ` + "`config.Config`" + `: ` + "`go gene
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", o.Key, env, flag, byDefault, sentence(o.Help))
 		}
 	}
-	b.WriteString("\n## A rule of `history.rules`\n\n| Key | |\n|---|---|\n")
-	for f := range reflect.TypeFor[Rule]().Fields() {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", f.Tag.Get("key"), sentence(f.Tag.Get("help")))
+	for _, o := range options {
+		if !o.rules() {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## A rule of `%s`\n\n| Key | |\n|---|---|\n", o.Key)
+		for f := range o.kind.Elem().Fields() {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", f.Tag.Get("key"), sentence(f.Tag.Get("help")))
+		}
 	}
 	return b.String()
+}
+
+// examples are of the options that are lists of rules.
+var examples = map[string]string{
+	"history.rules": `- topic: scores/**   # the newest score of each game only
+  messages: 1
+- topic: news/*
+  bytes: 64MiB
+  age: 7d
+- topic: prices/*    # the newest price of each Tidings-Key
+  conflate: key
+- topic: control     # who is 100 messages behind must come back
+  slow: disconnect
+  lag: 100
+`,
+	"ladder": `- topic: scores/**      # so many read these that they are to poll
+  transports: [longpoll, poll]
+- clients: 10.0.0.0/8   # behind a firewall that breaks WebSockets
+  transports: [sse, stream, longpoll, poll]
+`,
 }
 
 // File returns configs/tidings.yaml: every option with its default, and what it does.
@@ -92,12 +117,11 @@ func File() string {
 			value = `""`
 		}
 		fmt.Fprintf(&b, "%s%s%s: %s\n", comment(indent, sentence(o.Help)), indent, name, value)
-		if o.kind == reflect.TypeFor[[]Rule]() {
+		if o.rules() {
 			b.WriteString(comment(indent, "For example:"))
-			b.WriteString(indent + "#   - topic: scores/**   # the newest score of each game only\n" + indent + "#     messages: 1\n" +
-				indent + "#   - topic: news/*\n" + indent + "#     bytes: 64MiB\n" + indent + "#     age: 7d\n" +
-				indent + "#   - topic: prices/*    # the newest price of each Tidings-Key\n" + indent + "#     conflate: key\n" +
-				indent + "#   - topic: control     # who is 100 messages behind must come back\n" + indent + "#     slow: disconnect\n" + indent + "#     lag: 100\n")
+			for line := range strings.Lines(examples[o.Key]) {
+				b.WriteString(indent + "#   " + line)
+			}
 		}
 	}
 	return b.String()
@@ -118,19 +142,17 @@ func (c Config) YAML() string {
 			within = s
 		}
 		field := v.FieldByIndex(o.index)
+		if o.rules() {
+			fmt.Fprintf(&b, "%s%s: [%s]\n", indent, name, joinRules(field))
+			continue
+		}
 		switch value := field.Interface().(type) {
-		case []Rule:
-			fmt.Fprintf(&b, "%s%s: [%s]\n", indent, name, joinRules(value))
 		case []string:
 			if o.Flag == "" && len(value) > 0 {
 				fmt.Fprintf(&b, "%s# %s: %d, not shown\n", indent, name, len(value))
 				continue
 			}
-			quoted := make([]string, len(value))
-			for i, word := range value {
-				quoted[i] = quote(word)
-			}
-			fmt.Fprintf(&b, "%s%s: [%s]\n", indent, name, strings.Join(quoted, ", "))
+			fmt.Fprintf(&b, "%s%s: %s\n", indent, name, quoteAll(value))
 		case string:
 			fmt.Fprintf(&b, "%s%s: %s\n", indent, name, quote(value))
 		default:
@@ -140,31 +162,37 @@ func (c Config) YAML() string {
 	return b.String()
 }
 
-func joinRules(rules []Rule) string {
-	out := make([]string, len(rules))
-	for i, r := range rules {
-		parts := []string{"topic: " + quote(r.Topic)}
-		if r.Messages != 0 {
-			parts = append(parts, fmt.Sprintf("messages: %d", r.Messages))
-		}
-		if r.Bytes != 0 {
-			parts = append(parts, fmt.Sprintf("bytes: %v", r.Bytes))
-		}
-		if r.Age != 0 {
-			parts = append(parts, fmt.Sprintf("age: %v", r.Age))
-		}
-		if r.Conflate != "" {
-			parts = append(parts, "conflate: "+quote(r.Conflate))
-		}
-		if r.Slow != "" {
-			parts = append(parts, "slow: "+quote(r.Slow))
-		}
-		if r.Lag != 0 {
-			parts = append(parts, fmt.Sprintf("lag: %d", r.Lag))
+// joinRules writes rules in one line, without what they leave out.
+func joinRules(rules reflect.Value) string {
+	out := make([]string, rules.Len())
+	for i := range out {
+		r := rules.Index(i)
+		var parts []string
+		for at, key := range ruleKeys(r.Type()) {
+			f := r.Field(at)
+			if f.IsZero() && at > 0 {
+				continue
+			}
+			text := format(f)
+			switch value := f.Interface().(type) {
+			case string:
+				text = quote(value)
+			case []string:
+				text = quoteAll(value)
+			}
+			parts = append(parts, key+": "+text)
 		}
 		out[i] = "{" + strings.Join(parts, ", ") + "}"
 	}
 	return strings.Join(out, ", ")
+}
+
+func quoteAll(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quote(word)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // quote writes a string so that YAML reads it as one: plain where it is a simple word.

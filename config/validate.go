@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/transport"
 )
@@ -28,6 +29,15 @@ var bounds = map[string]struct{ least, most int64 }{
 	"history.messages":           {1, 1 << 30},
 	"history.topic_bytes":        {1, 1 << 46},
 	"history.age":                {int64(time.Second), int64(10 * 365 * 24 * time.Hour)},
+	"head_start":                 {0, int64(time.Minute)},
+	"pressure.files":             {0, 1 << 30},
+	"pressure.memory":            {0, 1 << 50},
+	"pressure.ask":               {1, 100},
+	"pressure.move":              {1, 100},
+	"pressure.refuse":            {1, 100},
+	"pressure.slack":             {1, 99},
+	"pressure.dwell":             {int64(time.Second), int64(time.Hour)},
+	"pressure.rate":              {1, 1_000_000},
 	"compression.from":           {64, 1 << 30},
 	"ping":                       {int64(time.Second), int64(20 * time.Second)},
 	"poll":                       {int64(100 * time.Millisecond), int64(time.Hour)},
@@ -56,6 +66,8 @@ func (l *loader) validate() {
 	}
 	l.validateRules()
 	l.validateTransports()
+	l.validateLadder()
+	l.validatePressure()
 	l.validateAccess()
 	if c.Metrics.Listen != "" {
 		if _, err := splitAddress(c.Metrics.Listen); err != nil {
@@ -71,14 +83,18 @@ func (l *loader) wrong(key, format string, args ...any) {
 	l.mistakes.add(l.origins[key], "%s: %s", key, fmt.Sprintf(format, args...))
 }
 
+// wrongIn reports mistakes in the keys of a rule; where a key is not written, at the rule's own place.
+func (l *loader) wrongIn(rule string) func(key, format string, args ...any) {
+	return func(key, format string, args ...any) {
+		where := cmp.Or(l.origins[rule+"."+key], l.origins[rule])
+		l.mistakes.add(where, "%s.%s: %s", rule, key, fmt.Sprintf(format, args...))
+	}
+}
+
 func (l *loader) validateRules() {
 	for i, r := range l.config.History.Rules {
 		path := fmt.Sprintf("history.rules[%d]", i)
-		// wrongIn falls back to the rule's own place where the key is not written.
-		wrongIn := func(key, format string, args ...any) {
-			where := cmp.Or(l.origins[path+"."+key], l.origins[path])
-			l.mistakes.add(where, "%s.%s: %s", path, key, fmt.Sprintf(format, args...))
-		}
+		wrongIn := l.wrongIn(path)
 		if r.Topic == "" {
 			wrongIn("topic", "is missing")
 		} else if _, err := gateway.ParsePattern(r.Topic); err != nil {
@@ -111,22 +127,80 @@ func (l *loader) validateRules() {
 }
 
 func (l *loader) validateTransports() {
+	l.transports(l.config.Transports, func(format string, args ...any) { l.wrong("transports", format, args...) })
+}
+
+// transports reports what is wrong with a list of them.
+func (l *loader) transports(list []string, wrong func(format string, args ...any)) {
 	var names []string
 	for _, kind := range transport.Kinds {
 		names = append(names, kind.String())
 	}
 	seen := map[string]bool{}
-	for _, name := range l.config.Transports {
+	for _, name := range list {
 		switch {
 		case !slices.Contains(names, name):
-			l.wrong("transports", "%q is none of %s%s", name, strings.Join(names, ", "), Meant(name, names))
+			wrong("%q is none of %s%s", name, strings.Join(names, ", "), Meant(name, names))
 		case seen[name]:
-			l.wrong("transports", "%q is there twice", name)
+			wrong("%q is there twice", name)
 		}
 		seen[name] = true
 	}
-	if len(l.config.Transports) == 0 {
-		l.wrong("transports", "at least one is needed")
+	if len(list) == 0 {
+		wrong("at least one is needed")
+	}
+}
+
+func (l *loader) validateLadder() {
+	if n := len(l.config.Ladder); n > fallback.MaxRules {
+		l.wrong("ladder", "%d rules, at most %d are allowed", n, fallback.MaxRules)
+	}
+	for i, r := range l.config.Ladder {
+		wrongIn := l.wrongIn(fmt.Sprintf("ladder[%d]", i))
+		if r.Topic == "" && r.Clients == "" {
+			wrongIn("topic", "the rule fits nobody: it needs a topic, clients, or both; what is for all is in transports")
+		}
+		if _, err := gateway.ParsePattern(r.Topic); err != nil && r.Topic != "" {
+			wrongIn("topic", "%v", err)
+		}
+		if _, err := ParseRange(r.Clients); err != nil && r.Clients != "" {
+			wrongIn("clients", "%v", err)
+		}
+		l.transports(r.Transports, func(format string, args ...any) { wrongIn("transports", format, args...) })
+		left := func(name string) bool { return slices.Contains(l.config.Transports, name) }
+		if len(r.Transports) > 0 && !slices.ContainsFunc(r.Transports, left) {
+			wrongIn("transports", "none of them is among transports, so that nothing is left")
+		}
+	}
+	for _, text := range l.config.Proxies {
+		if _, err := ParseRange(text); err != nil {
+			l.wrong("proxies", "%v", err)
+		}
+	}
+}
+
+// ParseRange reads an address, or a range of them in the notation of RFC 4632 section 3.1: 10.0.0.0/8.
+func ParseRange(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil || p.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("%q is no address, such as 192.0.2.1, and no range, such as 10.0.0.0/8", text)
+	}
+	return p.Masked(), nil
+}
+
+func (l *loader) validatePressure() {
+	p := l.config.Pressure
+	switch {
+	case p.Ask > p.Move:
+		l.wrong("pressure.move", "%d is less than pressure.ask, which is %d", p.Move, p.Ask)
+	case p.Move > p.Refuse:
+		l.wrong("pressure.refuse", "%d is less than pressure.move, which is %d", p.Refuse, p.Move)
+	case p.Slack >= p.Ask:
+		l.wrong("pressure.slack", "%d is not less than pressure.ask, which is %d: no level would end", p.Slack, p.Ask)
 	}
 }
 

@@ -61,28 +61,36 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprint(err)
 }
 
-// OffError is returned for a transport that is switched off.
+// OffError is returned for a transport that is switched off, for everybody or by a rule.
 type OffError struct {
-	Kind       transport.Kind
-	Transports []string // what is left, best first
+	Kind  transport.Kind
+	Offer *transport.Offer // what is left
+	on    bool             // for others
 }
 
 // Error names the transport and what is left.
 func (e *OffError) Error() string {
-	return fmt.Sprintf("the transport %s is switched off; there are: %s", e.Kind, strings.Join(e.Transports, ", "))
+	state := "switched off"
+	if e.on {
+		state = "not for this client, or not for these topics"
+	}
+	if len(e.Offer.Transports) == 0 {
+		return "no transport is allowed for all that is to be followed: follow it in parts"
+	}
+	return fmt.Sprintf("the transport %s is %s; there are: %s", e.Kind, state, strings.Join(e.Offer.Transports, ", "))
 }
 
-// Choose picks the transport that serves a request. It fails with an [UnknownError] or an [OffError]; Choice.Kind is that
-// of the transport that was asked for in the latter case too.
-func (l *Ladder) Choose(w Wish) (Choice, error) {
-	c, err := l.wanted(w)
-	if err == nil && !l.on[c.Kind] {
-		err = &OffError{Kind: c.Kind, Transports: l.names}
+// Choose picks the transport that serves a request, among those that it may use. It fails with an [UnknownError] or an
+// [OffError]; Choice.Kind is that of the transport that was asked for in the latter case too.
+func (l *Ladder) Choose(w Wish, among Rungs) (Choice, error) {
+	c, err := wanted(w, among)
+	if err == nil && !among.Has(c.Kind) {
+		err = &OffError{Kind: c.Kind, Offer: l.Offer(among), on: l.on.Has(c.Kind)}
 	}
 	return c, err
 }
 
-func (l *Ladder) wanted(w Wish) (Choice, error) {
+func wanted(w Wish, among Rungs) (Choice, error) {
 	if w.Transport == Iframe {
 		return Choice{Kind: transport.Stream, Cause: ByParameter, Format: HTML}, nil
 	}
@@ -106,7 +114,7 @@ func (l *Ladder) wanted(w Wish) (Choice, error) {
 	if w.Upgrade {
 		return Choice{Kind: transport.WebSocket, Cause: ByUpgrade}, nil
 	}
-	if best, ok := l.best(telling(w.Accept)); ok && best.kind != transport.Poll {
+	if best, ok := best(telling(w.Accept), among); ok && best.kind != transport.Poll {
 		return Choice{Kind: best.kind, Cause: ByAccept, Format: best.format}, nil
 	}
 	if w.Wait {
@@ -115,10 +123,10 @@ func (l *Ladder) wanted(w Wish) (Choice, error) {
 	return Choice{Kind: transport.Poll, Cause: ByDefault}, nil
 }
 
-// best is the first that is switched on, or else the first: the refusal is to name it.
-func (l *Ladder) best(ranges []mediaRange) (mediaRange, bool) {
+// best is the first that may be used, or else the first: the refusal is to name it.
+func best(ranges []mediaRange, among Rungs) (mediaRange, bool) {
 	for _, r := range ranges {
-		if l.on[r.kind] {
+		if among.Has(r.kind) {
 			return r, true
 		}
 	}

@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 func ladder(t *testing.T, off ...transport.Kind) *Ladder {
 	t.Helper()
-	l, err := NewLadder(off...)
+	l, err := NewLadder(LadderOptions{Off: off})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,12 +32,12 @@ func TestOffer(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			l := ladder(t, test.off...)
-			if got := strings.Join(l.Offer().Transports, " "); got != test.want {
+			if got := strings.Join(l.Offer(l.On()).Transports, " "); got != test.want {
 				t.Errorf("offer %q, want %q", got, test.want)
 			}
 			for _, kind := range transport.Kinds {
-				if l.On(kind) == slices.Contains(test.off, kind) {
-					t.Errorf("On(%s) = %v", kind, l.On(kind))
+				if l.On().Has(kind) == slices.Contains(test.off, kind) {
+					t.Errorf("%s is on: %v", kind, l.On().Has(kind))
 				}
 			}
 		})
@@ -44,10 +45,10 @@ func TestOffer(t *testing.T) {
 }
 
 func TestLadderRefuses(t *testing.T) {
-	if _, err := NewLadder(transport.Kinds[:]...); !errors.Is(err, ErrEmpty) {
+	if _, err := NewLadder(LadderOptions{Off: transport.Kinds[:]}); !errors.Is(err, ErrEmpty) {
 		t.Errorf("a ladder without steps: %v, want ErrEmpty", err)
 	}
-	if _, err := NewLadder(transport.Kind(200)); err == nil {
+	if _, err := NewLadder(LadderOptions{Off: []transport.Kind{200}}); err == nil {
 		t.Error("a transport that does not exist was taken")
 	}
 }
@@ -90,7 +91,7 @@ func TestChoose(t *testing.T) {
 	l := ladder(t)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := l.Choose(test.wish)
+			got, err := l.Choose(test.wish, l.On())
 			if err != nil || got != test.want {
 				t.Errorf("Choose(%+v) = %+v, %v, want %+v", test.wish, got, err, test.want)
 			}
@@ -116,7 +117,7 @@ func TestChooseOff(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			l := ladder(t, test.off...)
-			got, err := l.Choose(test.wish)
+			got, err := l.Choose(test.wish, l.On())
 			if got.Kind != test.want {
 				t.Errorf("chose %s, want %s", got.Kind, test.want)
 			}
@@ -124,7 +125,7 @@ func TestChooseOff(t *testing.T) {
 			if refused := errors.As(err, &off); refused != slices.Contains(test.off, test.want) {
 				t.Fatalf("error %v", err)
 			} else if refused {
-				if off.Kind != test.want || !slices.Equal(off.Transports, l.Offer().Transports) {
+				if off.Kind != test.want || off.Offer != l.Offer(l.On()) {
 					t.Errorf("%+v does not say what is left", off)
 				}
 				if !strings.Contains(err.Error(), test.want.String()) {
@@ -136,7 +137,7 @@ func TestChooseOff(t *testing.T) {
 }
 
 func TestChooseUnknown(t *testing.T) {
-	_, err := ladder(t).Choose(Wish{Transport: "pigeon"})
+	_, err := ladder(t).Choose(Wish{Transport: "pigeon"}, all)
 	var unknown *UnknownError
 	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "pigeon") || !strings.Contains(err.Error(), "longpoll") {
 		t.Errorf("error %v does not say what there is", err)
@@ -153,6 +154,25 @@ func TestRecord(t *testing.T) {
 	want.Chosen[transport.Poll][ByDefault] = 1
 	if got := r.Stats(); got != want {
 		t.Errorf("Stats() = %+v, want %+v", got, want)
+	}
+}
+
+func TestSteps(t *testing.T) {
+	var r Record
+	r.Stepped("websocket", transport.LongPoll, "no_hello")
+	r.Stepped("websocket", transport.LongPoll, "no_hello")
+	r.Stepped("pigeon", transport.SSE, "the weather")
+	r.Stepped("poll", transport.WebSocket, "better")
+	want := map[Step]uint64{
+		{"websocket", transport.LongPoll, "no_hello"}: 2, {"other", transport.SSE, "other"}: 1, {"poll", transport.WebSocket, "better"}: 1,
+	}
+	got := r.Steps()
+	if n, ok := got[Step{"sse", transport.Poll, "other"}]; !ok || n != 0 {
+		t.Error("a step that nobody has taken is not there from the start")
+	}
+	maps.DeleteFunc(got, func(_ Step, n uint64) bool { return n == 0 })
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
@@ -185,8 +205,8 @@ func FuzzAccept(f *testing.F) {
 				t.Errorf("%q is not in %q", r.format, accept)
 			}
 		}
-		l, _ := NewLadder()
-		c, err := l.Choose(Wish{Accept: accept})
+		l, _ := NewLadder(LadderOptions{})
+		c, err := l.Choose(Wish{Accept: accept}, l.On())
 		if err != nil {
 			t.Fatal(err)
 		}

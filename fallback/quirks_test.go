@@ -41,17 +41,45 @@ func TestDeflates(t *testing.T) {
 		{"PhantomJS", "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 Safari/538.1", false},
 		{"an app on iPhone", "Weather/42 CFNetwork/1335.0.3 Darwin/21.6.0", false},
 	} {
-		if got := Deflates(c.userAgent); got != c.want {
+		if got := QuirksOf(c.userAgent).Deflates(); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsNotOffered(t *testing.T) {
+	for _, c := range []struct{ name, userAgent, want string }{
+		{"nothing", "", ""},
+		{"Safari 5.1", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_6_8) AppleWebKit/534.57.2 (KHTML, like Gecko) Version/5.1.7 Safari/534.57.2", "websocket"},
+		{"Safari 6", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_7_5) AppleWebKit/536.30.1 (KHTML, like Gecko) Version/6.0.5 Safari/536.30.1", ""},
+		{"PhantomJS 1", "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/534.34 (KHTML, like Gecko) PhantomJS/1.9.8 Safari/534.34", "websocket"},
+		{"PhantomJS 2", "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PhantomJS/2.1.1 Safari/538.1", ""},
+		{"iOS 5", "Mozilla/5.0 (iPhone; CPU iPhone OS 5_1_1 like Mac OS X) AppleWebKit/534.46 (KHTML, like Gecko) Version/5.1 Mobile/9B206 Safari/7534.48.3", "websocket"},
+		{"iOS 7", "Mozilla/5.0 (iPad; CPU OS 7_0 like Mac OS X) AppleWebKit/537.51.1 (KHTML, like Gecko) Version/7.0 Mobile/11A465 Safari/9537.53", "websocket"},
+		{"iOS 8", "Mozilla/5.0 (iPad; CPU OS 8_1 like Mac OS X) AppleWebKit/600.1.4 (KHTML, like Gecko) Version/8.0 Mobile/12B410 Safari/600.1.4", ""},
+		{"iOS 10.3.1", "Mozilla/5.0 (iPhone; CPU iPhone OS 10_3_1 like Mac OS X) AppleWebKit/603.1.30 (KHTML, like Gecko) Version/10.0 Mobile/14E304 Safari/602.1", "websocket"},
+		{"iOS 10.3.2", "Mozilla/5.0 (iPhone; CPU iPhone OS 10_3_2 like Mac OS X) AppleWebKit/603.2.4 (KHTML, like Gecko) Version/10.0 Mobile/14F89 Safari/602.1", ""},
+		{"Safari 10.1", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_12_4) AppleWebKit/603.1.30 (KHTML, like Gecko) Version/10.1 Safari/603.1.30", "websocket"},
+		{"Safari 10.1.2", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_12_6) AppleWebKit/603.3.8 (KHTML, like Gecko) Version/10.1.2 Safari/603.3.8", ""},
+		{"iOS 17", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1", ""},
+		{"iOS 15.6", "Mozilla/5.0 (iPhone; CPU iPhone OS 15_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/15.6 Mobile/15E148 Safari/604.1", ""},
+		{"Android 4.1", "Mozilla/5.0 (Linux; U; Android 4.1.2; es-us; GT-I9300 Build/JZO54K) AppleWebKit/534.30 (KHTML, like Gecko) Version/4.0 Mobile Safari/534.30", "websocket sse"},
+		{"Chrome 12", "Mozilla/5.0 (Windows NT 6.1) AppleWebKit/534.30 (KHTML, like Gecko) Chrome/12.0.742.112 Safari/534.30", ""},
+		{"Chrome on Android 5", "Mozilla/5.0 (Linux; Android 5.0; SM-G900P) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36", ""},
+		{"Firefox", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0", ""},
+		{"Internet Explorer 10", "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2; Trident/6.0)", ""},
+	} {
+		if got := strings.Join(QuirksOf(c.userAgent).Avoids().names(), " "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }
 
 // TestQuirksHaveSources: nothing is kept from anyone on hearsay.
 func TestQuirksHaveSources(t *testing.T) {
-	for _, q := range failsDeflated {
-		if !strings.Contains(q.source, "https://") || len(q.has) == 0 {
-			t.Errorf("%v has no source", q.has)
+	for _, q := range quirks {
+		if !strings.Contains(q.source, "https://") || len(q.has) == 0 || q.effect == 0 {
+			t.Errorf("%v has no source, or no effect", q.has)
 		}
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"tidings/transport"
 )
 
-// Record counts what was chosen and why. The zero value is ready; its methods may be called from several goroutines.
+// Record counts what was chosen and why, and the steps that clients say to have taken. The zero value is ready; its methods may be called from several goroutines.
 type Record struct {
 	chosen [len(transport.Kinds)][len(Causes)]atomic.Uint64
+	steps  [len(transport.Kinds) + 1][len(transport.Kinds)][len(StepCauses)]atomic.Uint64 // from, to, cause
 }
 
 // Stats is a snapshot of a Record. All its numbers are counters: they start at 0 and never fall.

@@ -27,15 +27,17 @@ type subject struct {
 }
 
 // table is every metric of ours, in the order of the page.
-var table = []subject{build, followers, delivery, publishing, history, fallback, requests}
+var table = []subject{build, followers, delivery, publishing, history, fallback, pressure, requests}
 
 // snapshot is what one scrape has read, each source once, so that its figures belong together.
 type snapshot struct {
 	Sources
 
-	gateway gateway.Stats
-	choices []Choice
-	server  ServerStats
+	gateway  gateway.Stats
+	choices  []Choice
+	steps    []Step
+	pressure PressureStats
+	server   ServerStats
 }
 
 func (s Sources) snapshot() *snapshot {
@@ -45,6 +47,12 @@ func (s Sources) snapshot() *snapshot {
 	}
 	if s.Choices != nil {
 		shot.choices = s.Choices()
+	}
+	if s.Steps != nil {
+		shot.steps = s.Steps()
+	}
+	if s.Pressure != nil {
+		shot.pressure = s.Pressure()
 	}
 	if s.Server != nil {
 		shot.server = s.Server()
@@ -117,9 +125,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// addAll adds a counter for each of the names, whether it has counted yet or not (a series that is there from the start can
+// addAll adds a series for each of the names, whether it has counted yet or not (a series that is there from the start can
 // be subtracted from), and for what else counts holds, sorted.
-func addAll[K ~string](to *series, counts map[K]uint64, names []K, before ...string) {
+func addAll[K ~string, N uint64 | float64](to *series, counts map[K]N, names []K, before ...string) {
 	for _, name := range names {
 		to.add(float64(counts[name]), append(slices.Clone(before), string(name))...)
 	}

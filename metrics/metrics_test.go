@@ -58,6 +58,15 @@ func counted(n uint64) Sources {
 		Choices: func() []Choice {
 			return []Choice{{"websocket", "asked", n * 81}, {"longpoll", "wait", n * 82}}
 		},
+		Steps: func() []Step { return []Step{{"websocket", "longpoll", "no_hello", n * 83}} },
+		Pressure: func() PressureStats {
+			return PressureStats{
+				Level: []string{"normal", "ask", "move"}[n], Levels: []string{"normal", "ask", "move"},
+				Transitions: map[string]uint64{"normal": n, "ask": n * 84, "move": n * 85},
+				Used:        map[string]float64{"files": float64(n * 86), "memory": float64(n * 87), "processors": 0.25 * float64(n)},
+				Limits:      map[string]float64{"files": float64(n * 1024)}, Stretch: int(n), Readings: n * 88, Asked: n * 89, Moved: n * 90,
+			}
+		},
 		Server: func() ServerStats {
 			return ServerStats{
 				Connections: map[string]int{"websocket": int(n * 91), "sse": int(n * 92)},
@@ -158,7 +167,7 @@ func TestDocumentedMetricsMove(t *testing.T) {
 
 // TestLabels holds that no metric is split by what a client chooses.
 func TestLabels(t *testing.T) {
-	known := []string{"version", "go_version", "node", "transport", "reason", "cause", "route", "status"}
+	known := []string{"version", "go_version", "node", "transport", "reason", "cause", "route", "status", "from", "to", "level", "resource"}
 	for _, group := range table {
 		for _, m := range group.metrics {
 			for _, label := range m.labels {

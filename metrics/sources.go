@@ -13,7 +13,10 @@ type Sources struct {
 
 	Gateway func() gateway.Stats
 	Choices func() []Choice
-	Server  func() ServerStats
+	Steps   func() []Step
+	// Pressure is how short files and memory are.
+	Pressure func() PressureStats
+	Server   func() ServerStats
 }
 
 // Choice counts how often a transport was chosen for a request, for one cause. Counts never fall.
@@ -21,6 +24,26 @@ type Choice struct {
 	Transport string
 	Cause     string
 	Count     uint64
+}
+
+// Step counts how often clients stepped from one transport to another, for one cause. Counts never fall.
+type Step struct {
+	From  string
+	To    string
+	Cause string
+	Count uint64
+}
+
+// PressureStats is a snapshot of how short files and memory are, and what was done about it. Counters start at 0 and never fall.
+type PressureStats struct {
+	Level        string
+	Levels       []string           // all that there are, in the order of rising pressure
+	Transitions  map[string]uint64  // by the level that began
+	Used, Limits map[string]float64 // by resource: files, memory (bytes), processors (shares of 1); what has no limit is not in Limits
+	Stretch      int                // what the times are multiplied by after which clients should come again
+	Readings     uint64
+	Asked        uint64 // requests that were asked to take a cheaper transport
+	Moved        uint64 // streams that were ended for it
 }
 
 // ServerStats is a snapshot of what the HTTP edge counts. Counters start at 0 and never fall; gauges say so.

@@ -15,14 +15,15 @@ const (
 // entry is what a request shows at the door, in plain values: whatever brings a request in, this is all that is judged.
 type entry struct {
 	right    right
-	kind     transport.Kind // for toFollow
-	host     string         // the Host field
-	origin   string         // the Origin field
-	site     string         // the Sec-Fetch-Site field
-	dest     string         // the Sec-Fetch-Dest field
-	referer  string         // the Referer field
-	token    string         // the credential
-	loopback bool           // whether the address that it came to can be reached from this machine only
+	kind     transport.Kind   // for toFollow
+	offer    *transport.Offer // for toFollow: what its client may use
+	host     string           // the Host field
+	origin   string           // the Origin field
+	site     string           // the Sec-Fetch-Site field
+	dest     string           // the Sec-Fetch-Dest field
+	referer  string           // the Referer field
+	token    string           // the credential
+	loopback bool             // whether the address that it came to can be reached from this machine only
 }
 
 // grant is what an admitted request may do.
@@ -51,6 +52,9 @@ func (s *Server) admit(e *entry) (grant, *problem) {
 	case toFollow:
 		if s.stopping.Load() {
 			return grant{}, draining.of("")
+		}
+		if p := s.spare(e); p != nil {
+			return grant{}, p
 		}
 		if p := s.limits.take(e.kind); p != nil {
 			return grant{}, p

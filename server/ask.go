@@ -36,12 +36,12 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 	}()
 	v := visits.Get().(*visit)
 	defer visits.Put(v)
-	v.inquiry = inquiryBy(r, d.loopback)
+	v.inquiry = inquiryBy(r, x, d.loopback)
 	v.read()
 	if s.plan(v) != nil {
 		return false
 	}
-	x.Last, x.Fields = r.Close, s.corsFields(&v.inquiry.entry)
+	x.Last, x.Fields = r.Close || v.brief, s.corsFields(&v.inquiry.entry, v.request.Cache)
 	v.request.Shard = x.Shard()
 	status, err := s.serve(x, v)
 	if err != nil {

@@ -61,7 +61,7 @@ func TestAnswersKeepNoHead(t *testing.T) {
 	s := newServer(t, Options{})
 	defer s.Close()
 	e := entry{origin: "https://good.example"}
-	if f := s.corsFields(&e); f[0].Value != e.origin || unsafe.StringData(f[0].Value) == unsafe.StringData(e.origin) {
+	if f := s.corsFields(&e, transport.CacheNone); f[0].Value != e.origin || unsafe.StringData(f[0].Value) == unsafe.StringData(e.origin) {
 		t.Errorf("%v", f)
 	}
 }

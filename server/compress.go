@@ -14,7 +14,7 @@ func (s *Server) compresses(kind transport.Kind, q *inquiry, t *terms) bool {
 	case t.bare:
 		return false
 	case kind == transport.WebSocket:
-		return !s.options.NoDeflate && fallback.Deflates(q.userAgent)
+		return !s.options.NoDeflate && fallback.QuirksOf(q.userAgent).Deflates()
 	case s.options.NoGzip:
 		return false
 	case (kind == transport.SSE || kind == transport.Stream) && !t.compress && !s.options.GzipStreams:

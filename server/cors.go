@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"tidings/transport"
 	"tidings/transport/park"
 )
 
@@ -19,7 +20,10 @@ const (
 
 // corsFields are what lets the page read the answer to a request that was admitted. That answers differ by origin is said beside them:
 // by every transport's head, and by cors.
-func (s *Server) corsFields(e *entry) []park.Field {
+func (s *Server) corsFields(e *entry, cache transport.Cache) []park.Field {
+	if cache == transport.CacheForAll {
+		return []park.Field{{Name: "Access-Control-Allow-Origin", Value: "*"}, {Name: "Access-Control-Expose-Headers", Value: corsSee}}
+	}
 	if e.origin == "" {
 		return nil
 	}
@@ -47,7 +51,7 @@ func (s *Server) cors(w *recorder, r *http.Request) (answered bool) {
 		}
 		return preflight // any other request is refused where it goes
 	}
-	for _, f := range s.corsFields(&e) {
+	for _, f := range s.corsFields(&e, transport.CacheNone) {
 		h.Set(f.Name, f.Value)
 	}
 	if preflight {

@@ -33,7 +33,7 @@ func TestWhatAConnectionCosts(t *testing.T) {
 		{transport.LongPoll, "", "?wait=50"},
 	} {
 		t.Run(c.kind.String(), func(t *testing.T) {
-			s := start(t, Options{})
+			s := start(t, Options{Pressure: Pressure{Level: "normal"}}) // the clients' files are its own, too
 			request := []byte("GET /topics/weather/paris" + c.query + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0)\r\n" +
 				c.fields + "\r\n")
 			// Clients are bare descriptors, so that nothing of them is in the heap.

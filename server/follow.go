@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"tidings/transport"
 	"tidings/transport/park"
 	"tidings/transport/websocket"
+	"tidings/transport/wire"
 )
 
 // followGet answers GET /topics/{topic} and GET /topics.
@@ -69,8 +70,15 @@ type asked struct {
 	Prelude   scalar                 `json:"prelude"`
 	Blind     scalar                 `json:"blind"`
 	Compress  scalar                 `json:"compress"`
+	From      string                 `json:"from"`
+	Cause     string                 `json:"cause"`
 	Callback  string                 `json:"-"` // a script element and an iframe cannot POST
 	Origin    string                 `json:"-"`
+}
+
+// since reports whether a place to begin is given.
+func (a *asked) since() bool {
+	return slices.ContainsFunc(a.Follow, func(f transport.FollowItem) bool { return f.Since != "" })
 }
 
 // read takes what is asked from the path and the query of a GET. What is wrong with it is said by plan, which finds out how it can be said.
@@ -89,7 +97,7 @@ func (v *visit) readQuery() (err error) {
 		Transport: p.get("transport"), Session: p.get("session"), N: scalar(p.get("n")), Wait: scalar(p.get("wait")), Limit: scalar(p.get("limit")),
 		Ping: scalar(p.get("ping")), Tick: scalar(p.get("tick")), Wrap: scalar(p.get("wrap")), Prelude: scalar(p.get("prelude")),
 		Blind: scalar(p.get("blind")), Compress: scalar(p.get("compress")), Callback: p.get("callback"), Origin: p.get("origin"),
-		Follow: a.Follow[:0],
+		From: p.get("from"), Cause: p.get("cause"), Follow: a.Follow[:0],
 	}
 	if escaped, one := strings.CutPrefix(v.inquiry.path, "/topics/"); one {
 		topic, err := unescapeTopic(escaped)
@@ -235,9 +243,11 @@ func (s *Server) plan(v *visit) (err error) {
 	v.choice, v.script = fallback.Choice{Kind: transport.Poll}, script{}
 	t, mistake := s.termsOf(a)
 	number, unordered := a.numberOf()
+	client := s.clientOf(q)
+	rungs := s.ladder.Rungs(client, a.Follow)
 	choice, off := s.ladder.Choose(fallback.Wish{
 		Transport: a.Transport, Upgrade: q.upgrades(), Accept: q.accept, Wait: t.wait > 0,
-	})
+	}, rungs)
 	// Whom an answer calls is found out first, since it is to hear of everything else.
 	if v.script, err = s.scriptOf(a, &q.entry, choice); err != nil {
 		return err
@@ -265,20 +275,21 @@ func (s *Server) plan(v *visit) (err error) {
 		return badRequest.of("there is no topic to follow")
 	}
 	v.choice = choice
-	q.entry.kind = choice.Kind
+	q.entry.kind, q.entry.offer = choice.Kind, s.ladder.OfferTo(rungs, fallback.QuirksOf(q.userAgent))
+	v.request = transport.Request{
+		Gateway: s.gateway, Follows: v.follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping, Tick: t.tick, Prelude: t.prelude,
+		PollMS: int(s.press.stretched(s.options.PollInterval).Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
+		Offer: *q.entry.offer, Wrap: t.wrap || enveloped || len(v.follows) != 1 || !v.follows[0].Pattern.Exact(),
+		Known: q.known, Handshake: q.handshake, Compress: s.compresses(choice.Kind, q, &t),
+		Callback: v.script.callback, Origin: v.script.origin,
+	}
 	grant, refused := s.admit(&q.entry)
 	if refused != nil {
 		return refused
 	}
-	v.request = transport.Request{
-		Gateway: s.gateway, Follows: v.follows, Format: choice.Format, Wait: t.wait, Limit: t.limit, Ping: t.ping, Tick: t.tick, Prelude: t.prelude,
-		PollMS: int(s.options.PollInterval.Milliseconds()), Session: s.sessionOf(a, choice.Kind), Node: s.options.Node,
-		Offer: s.ladder.Offer(), Wrap: t.wrap || enveloped || len(v.follows) != 1 || !v.follows[0].Pattern.Exact(),
-		Known: q.known, Handshake: q.handshake, Compress: s.compresses(choice.Kind, q, &t),
-		Callback: v.script.callback, Origin: v.script.origin,
-	}
+	s.underPressure(v)
 	if choice.Kind == transport.WebSocket {
-		v.request.Upstream = s.upstreamFor(grant, q.entry.loopback)
+		v.request.Upstream = s.upstreamFor(grant, client, q.entry.loopback)
 	}
 	v.request.Start, err = s.gateway.Start(v.follows)
 	return err
@@ -296,6 +307,16 @@ func (s *Server) follow(c *call, v *visit) error {
 			c.w.Header().Set("Connection", "close")
 		}
 		return s.comeBack(c, v, problemOf(err))
+	}
+	if v.brief {
+		c.r.Close = true
+		c.w.Header().Set("Connection", "close")
+	}
+	if v.request.Cache == transport.CacheForAll {
+		c.w.Header().Del("Vary") // the origin: the answer is the same for all
+		for _, f := range s.corsFields(&v.inquiry.entry, v.request.Cache) {
+			c.w.Header().Set(f.Name, f.Value)
+		}
 	}
 	// The transports do not answer through the recorder: they may take the connection from what is below it.
 	status, err := s.serve(park.HTTP(c.w.ResponseWriter, c.r), v)
@@ -349,24 +370,53 @@ func (s *Server) sessionOf(a *asked, kind transport.Kind) string {
 	return newSession()
 }
 
-// comeBack answers a follow that is refused. Who is called by a script is called with the refusal. A plain EventSource stops for ever on any status but 200, so what is worth
-// trying again is said to it with 200, a time to wait, and an end.
+// comeBack answers a follow that is refused, in a way that its client can see. Who is called by a script is called with the refusal. A
+// plain EventSource stops for ever on any status but 200, so what is worth trying again is said to it with 200, a time to wait, and an
+// end. A browser shows a page no answer but 101 to a WebSocket: what the page can do something about is said on it.
 func (s *Server) comeBack(c *call, v *visit, p *problem) error {
-	if v.script.is() {
+	switch {
+	case v.script.is():
 		s.refused(c.r, p)
 		park.HTTP(c.w, c.r).Reply(v.script.refusal(p))
-		return nil
-	}
-	if v.choice.Kind != transport.SSE || !p.again() || c.w.blind || asksBlind(c.r) {
+	case v.choice.Kind == transport.WebSocket && p.kind == pressed:
+		s.refused(c.r, p)
+		v.request.Refuse = gateway.ReasonPressure
+		status, err := s.transports[transport.WebSocket].Serve(park.HTTP(c.w.ResponseWriter, c.r), &v.request)
+		if err != nil {
+			p.write(c.w)
+			break
+		}
+		c.w.status = status
+	case v.choice.Kind == transport.SSE && p.again() && !c.w.blind && !asksBlind(c.r):
+		s.refused(c.r, p)
+		s.askEventSource(c, v, p)
+	default:
 		return p
 	}
-	s.refused(c.r, p)
+	return nil
+}
+
+// askEventSource tells an EventSource when to try again, and what else there is.
+func (s *Server) askEventSource(c *call, v *visit, p *problem) {
 	retry := max(int(p.retry.Milliseconds()), 1000) + transport.RetryMS()
+	body := fmt.Appendf(nil, ": %s\n", p.kind.code)
+	bye, _ := transport.ByeFor(gateway.ReasonPressure, v.request.Offer)
+	bye.RetryMS = retry
+	switch {
+	case p.kind != pressed:
+		body = fmt.Appendf(body, "retry: %d\n\n", retry)
+	case v.request.Wrap:
+		body = wire.AppendSSEBye(body, bye, gateway.Cursor{})
+	default:
+		body = wire.AppendSSERawBye(body, bye, gateway.Cursor{})
+	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if p.kind == pressed {
+		h.Set("Connection", "close") // it takes a file
+	}
 	c.w.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(c.w, fmt.Sprintf(": %s\nretry: %d\n\n", p.kind.code, retry)) // whoever asked may have left
-	return nil
+	_, _ = c.w.Write(body) // whoever asked may have left
 }

@@ -308,13 +308,13 @@ func TestTransportOff(t *testing.T) {
 		"/topics?transport=websocket": nil,
 	} {
 		a := s.ask("GET", name, "", fields...)
-		var p struct{ Transports []string }
+		var p struct{ Offer transport.Offer }
 		if a.code(t) != "transport_off" || a.status != http.StatusNotAcceptable {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 		a.decode(t, &p)
-		if strings.Join(p.Transports, " ") != "stream poll" {
-			t.Errorf("%s says that there are %v", name, p.Transports)
+		if strings.Join(p.Offer.Transports, " ") != "stream poll" {
+			t.Errorf("%s says that there are %v", name, p.Offer)
 		}
 	}
 	if got := s.Stats().Refusals["transport_off"]; got != 5 {

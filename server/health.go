@@ -47,22 +47,31 @@ func (s *Server) ready(c *call) error {
 	return answerJSON(c, http.StatusOK, health{Status: "ready"})
 }
 
-// Operations answers /livez, /readyz and /metrics only, for a listener of their own. Nothing is asked of who comes by it.
+// Operations answers /livez, /readyz, /metrics and /pressure only, for a listener of their own. Nothing is asked of who comes by it, but
+// that a page which has its name resolve to this machine sets no level.
 func (s *Server) Operations() http.Handler {
-	routes := map[string]handler{"/livez": s.live, "/readyz": s.ready, "/metrics": plain(s.metricsHandler())}
+	routes := map[string]handler{
+		"/livez": s.live, "/readyz": s.ready, "/metrics": plain(s.metricsHandler()), "/pressure": s.showPressure,
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: &recorder{ResponseWriter: w}, r: r}
-		if err := operate(routes[r.URL.Path], c); err != nil {
+		if err := s.operate(routes[r.URL.Path], c); err != nil {
 			problemOf(err).write(c.w)
 		}
 	})
 }
 
 // operate has a handler answer, or none of them where nothing is.
-func operate(h handler, c *call) error {
+func (s *Server) operate(h handler, c *call) error {
 	switch {
 	case h == nil:
-		return notFound.of("here are /livez, /readyz and /metrics")
+		return notFound.of("here are /livez, /readyz, /metrics and /pressure")
+	case c.r.Method == http.MethodPut && c.r.URL.Path == "/pressure":
+		if p := s.doors.host(c.r.Host, loopback(c.r)); p != nil {
+			return p
+		}
+		s.guardBody(c.w, c.r)
+		return s.setPressure(c)
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead:
 		p := methodNotAllowed.of("")
 		p.allow = "GET, HEAD"

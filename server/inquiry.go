@@ -20,6 +20,8 @@ type inquiry struct {
 	userAgent string
 	lastEvent string // Last-Event-ID
 	known     string // If-None-Match
+	forwarded string // X-Forwarded-For
+	remote    remote
 	handshake transport.Handshake
 }
 
@@ -29,7 +31,7 @@ func inquiryOf(c *call) inquiry {
 	q := inquiry{
 		entry: c.entry, path: c.r.URL.EscapedPath(), query: c.r.URL.RawQuery,
 		accept: field("Accept"), encodings: field("Accept-Encoding"), userAgent: c.r.UserAgent(),
-		lastEvent: c.r.Header.Get("Last-Event-ID"), handshake: transport.HandshakeOf(c.r),
+		lastEvent: c.r.Header.Get("Last-Event-ID"), forwarded: field("X-Forwarded-For"), remote: httpRemote{c.r}, handshake: transport.HandshakeOf(c.r),
 	}
 	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
 		q.known = field("If-None-Match")
@@ -38,14 +40,14 @@ func inquiryOf(c *call) inquiry {
 }
 
 // inquiryBy is the inquiry of a request that a loop has read.
-func inquiryBy(r *front.Request, loopback bool) inquiry {
+func inquiryBy(r *front.Request, x remote, loopback bool) inquiry {
 	return inquiry{
 		entry: entry{
 			right: toFollow, kind: transport.Poll, host: r.Host, origin: r.Origin, site: r.SecFetchSite,
 			dest: r.SecFetchDest, referer: r.Referer, token: bearer(r.Authorization), loopback: loopback,
 		},
 		path: r.Path, query: r.Query, accept: r.Accept, encodings: r.AcceptEncoding, userAgent: r.UserAgent,
-		lastEvent: r.LastEventID, known: r.IfNoneMatch,
+		lastEvent: r.LastEventID, known: r.IfNoneMatch, forwarded: r.XForwardedFor, remote: x,
 		handshake: transport.Handshake{
 			Get: true, HTTP11: true, Upgrade: r.Upgrade, Connection: r.Connection, Key: r.SecWebSocketKey,
 			Version: r.SecWebSocketVersion, Protocols: r.SecWebSocketProtocol, Extensions: r.SecWebSocketExtensions,
@@ -80,4 +82,5 @@ type visit struct {
 	script  script
 	follows []gateway.Follow
 	request transport.Request
+	brief   bool // its connection ends with the answer
 }

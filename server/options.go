@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
+	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/transport"
 	"tidings/transport/wire"
@@ -26,6 +28,13 @@ type Options struct {
 
 	// Off lists transports that are switched off.
 	Off []transport.Kind
+	// Ladder forces the ladder for some topics and clients.
+	Ladder []fallback.Rule
+	// HeadStart is how long clients are to wait for a transport to speak before they try the next beside it; 0 leaves that to them.
+	HeadStart time.Duration
+	// Proxies are the addresses of proxies whose X-Forwarded-For is believed.
+	Proxies  []netip.Prefix
+	Pressure Pressure
 
 	// Iframe switches the forever iframe on, and JSONP polls by script: for pages in old browsers. See [Options.Origins] for whose.
 	Iframe, JSONP bool
@@ -119,6 +128,7 @@ func (o Options) validate() error {
 		{"BodyTimeout", int(o.BodyTimeout)},
 		{"DrainTimeout", int(o.DrainTimeout)},
 		{"PollInterval", int(o.PollInterval)},
+		{"HeadStart", int(o.HeadStart)},
 		{"DeflateFrom", o.DeflateFrom},
 	} {
 		if bound.value < 0 {

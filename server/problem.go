@@ -40,7 +40,7 @@ var (
 	reservedTopic      = row("reserved_topic", 403, "Topics that begin with $ belong to the gateway", "Choose another first segment.")
 	notFound           = row("not_found", 404, "There is nothing here", "Topics are at `/topics/{topic}`.")
 	methodNotAllowed   = row("method_not_allowed", 405, "The method is not allowed here", "`Allow` lists those that are.")
-	transportOff       = row("transport_off", 406, "This transport is switched off", "Use one of `transports`, which lists the others in the gateway's order.")
+	transportOff       = row("transport_off", 406, "This transport is switched off", "Use what `offer` names, in its order.")
 	jsonpOff           = row("jsonp_off", 406, "JSONP is switched off", "Poll without `callback`, or switch `jsonp` on.")
 	bodyTimeout        = row("body_timeout", 408, "The body came too slowly", "Send it again; what was answered before is stored.")
 	failedCondition    = row("precondition_failed", 412, "The topic is not in the state that was asked for", "Ask for the topic's newest cursor (`HEAD`) and decide again.")
@@ -54,6 +54,7 @@ var (
 	internalError      = row("internal_error", 500, "The gateway failed", "Try again later; its log says more.")
 	busy               = row("busy", 503, "The fan-out is behind", "Nothing was stored. Try again after `Retry-After`.")
 	draining           = row("draining", 503, "The gateway is stopping", "Try again after `Retry-After`; another gateway or the next start answers.")
+	pressed            = row("pressure", 503, "Files or memory are short", "Use what `offer` names: where that is a poll, ask for it at once. Otherwise try again after `Retry-After`.")
 	tooManyConnections = row("limit", 503, "The gateway holds as many connections as it may", "Try again after `Retry-After`, or poll: plain polls hold no connection.")
 )
 
@@ -68,12 +69,12 @@ func row(code string, status int, title, help string) *errorKind {
 
 // problem is a refusal on its way out.
 type problem struct {
-	kind       *errorKind
-	detail     string
-	transports []string      // for transport_off: what is left
-	retry      time.Duration // when to come back; 0 where that would not help
-	allow      string        // for method_not_allowed
-	cause      error         // for internal_error: it goes to the log and never out
+	kind   *errorKind
+	detail string
+	offer  *transport.Offer // for transport_off and pressure: what there is instead
+	retry  time.Duration    // when to come back; 0 where that would not help
+	allow  string           // for method_not_allowed
+	cause  error            // for internal_error: it goes to the log and never out
 }
 
 // Error implements error for the log and for handlers that return a problem.
@@ -125,7 +126,7 @@ func problemOf(err error) *problem {
 	}
 	if off, ok := errors.AsType[*fallback.OffError](err); ok {
 		p := transportOff.of(off.Error())
-		p.transports = off.Transports
+		p.offer = off.Offer
 		return p
 	}
 	if unknown, ok := errors.AsType[*fallback.UnknownError](err); ok {
@@ -146,17 +147,17 @@ const problemType = "urn:tidings:error:"
 
 // problemJSON are the members of a problem (RFC 9457 section 3).
 type problemJSON struct {
-	Type       string   `json:"type"`
-	Title      string   `json:"title"`
-	Status     int      `json:"status"`
-	Detail     string   `json:"detail,omitempty"`
-	Code       string   `json:"code"`
-	Transports []string `json:"transports,omitempty"`
-	RetryMS    int64    `json:"retry_ms,omitempty"` // for who sees no Retry-After
+	Type    string           `json:"type"`
+	Title   string           `json:"title"`
+	Status  int              `json:"status"`
+	Detail  string           `json:"detail,omitempty"`
+	Code    string           `json:"code"`
+	Offer   *transport.Offer `json:"offer,omitempty"`
+	RetryMS int64            `json:"retry_ms,omitempty"` // for who sees no Retry-After
 }
 
 func (p *problem) members() problemJSON {
-	return problemJSON{problemType + p.kind.code, p.kind.title, p.kind.status, p.detail, p.kind.code, p.transports, 0}
+	return problemJSON{problemType + p.kind.code, p.kind.title, p.kind.status, p.detail, p.kind.code, p.offer, 0}
 }
 
 // body is the problem as application/problem+json.
@@ -188,6 +189,8 @@ func (p *problem) write(w http.ResponseWriter) {
 	switch p.kind {
 	case unauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="tidings"`)
+	case pressed:
+		h.Set("Connection", "close") // it takes a file
 	case upgradeRequired:
 		h.Set("Upgrade", "websocket")
 		h.Add("Connection", "Upgrade") // behind close, if that is there: net/http looks for it in the first

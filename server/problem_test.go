@@ -58,7 +58,7 @@ This page is generated from the table in ` + "`server/problem.go`" + ` by ` + "`
 }
 
 func transportOffExample() *problem {
-	return problemOf(&fallback.OffError{Kind: transport.WebSocket, Transports: []string{"sse", "stream", "longpoll", "poll"}})
+	return problemOf(&fallback.OffError{Kind: transport.WebSocket, Offer: &transport.Offer{Transports: []string{"sse", "stream", "longpoll", "poll"}}})
 }
 
 func TestErrorTable(t *testing.T) {
@@ -129,7 +129,7 @@ func TestProblemGolden(t *testing.T) {
 	}{
 		{
 			"transport_off", transportOffExample(), "",
-			`{"type":"urn:tidings:error:transport_off","title":"This transport is switched off","status":406,"detail":"the transport websocket is switched off; there are: sse, stream, longpoll, poll","code":"transport_off","transports":["sse","stream","longpoll","poll"]}`,
+			`{"type":"urn:tidings:error:transport_off","title":"This transport is switched off","status":406,"detail":"the transport websocket is switched off; there are: sse, stream, longpoll, poll","code":"transport_off","offer":{"transports":["sse","stream","longpoll","poll"]}}`,
 		},
 		{
 			"unauthorized", refused, `WWW-Authenticate: Bearer realm="tidings"`,

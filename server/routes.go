@@ -64,6 +64,8 @@ func (s *Server) router() *echo.Echo {
 	on(toLook, "/readyz", s.ready, get, head)
 	if !s.options.NoMetrics {
 		on(toLook, "/metrics", plain(s.metricsHandler()), get)
+		on(toLook, "/pressure", s.showPressure, get, head)
+		on(toPublish, "/pressure", s.putPressure, http.MethodPut)
 	}
 	for name, file := range clientFiles() {
 		on(toFetch, "/"+name, file.serve, get, head)

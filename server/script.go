@@ -48,9 +48,9 @@ func (s *Server) scriptOf(a *asked, e *entry, choice fallback.Choice) (script, e
 	frame := choice.Format == fallback.HTML
 	switch {
 	case frame && !s.options.Iframe:
-		offer := s.ladder.Offer()
+		offer := s.ladder.Offer(s.ladder.On())
 		p := transportOff.of("the forever iframe is switched off; there are: " + strings.Join(offer.Transports, ", "))
-		p.transports = offer.Transports
+		p.offer = offer
 		return script{}, p
 	case !frame && a.Callback == "":
 		return script{}, nil

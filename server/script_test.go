@@ -142,9 +142,9 @@ func TestScriptsAreOff(t *testing.T) {
 			t.Errorf("%s: %d %s", target, a.status, a.body)
 		}
 		if code == "transport_off" {
-			var p struct{ Transports []string }
-			if a.decode(t, &p); strings.Join(p.Transports, " ") != "websocket stream longpoll poll" {
-				t.Errorf("%s says that there are %v", target, p.Transports)
+			var p struct{ Offer transport.Offer }
+			if a.decode(t, &p); strings.Join(p.Offer.Transports, " ") != "websocket stream longpoll poll" {
+				t.Errorf("%s says that there are %v", target, p.Offer.Transports)
 			}
 		}
 	}

@@ -33,6 +33,7 @@ type Server struct {
 	doors      *doors
 	limits     *limits
 	record     fallback.Record
+	press      *press
 	counters   *counters
 	sessions   *session.Registry
 	pulse      pulse
@@ -42,6 +43,7 @@ type Server struct {
 	// ctx ends with Close: what a WebSocket sends up outlives the request that it came by.
 	ctx      context.Context
 	cancel   context.CancelFunc
+	running  sync.WaitGroup // ends soon after ctx
 	stopping atomic.Bool
 }
 
@@ -51,10 +53,11 @@ var _ http.Handler = (*Server)(nil)
 func New(o Options) (*Server, error) {
 	s := &Server{options: o.withDefaults(), counters: newCounters()}
 	s.transports = transports(s.itemBytes(), s.options.DeflateFrom)
-	var ladderErr, doorsErr error
-	s.ladder, ladderErr = fallback.NewLadder(o.Off...)
+	var ladderErr, doorsErr, pressErr error
+	s.ladder, ladderErr = fallback.NewLadder(fallback.LadderOptions{Off: o.Off, Rules: o.Ladder, HeadStart: o.HeadStart})
 	s.doors, doorsErr = newDoors(o)
-	if err := errors.Join(s.options.validate(), ladderErr, doorsErr); err != nil {
+	s.press, pressErr = newPress(o.Pressure)
+	if err := errors.Join(s.options.validate(), ladderErr, doorsErr, pressErr); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.gateway = o.Gateway
@@ -76,6 +79,8 @@ func New(o Options) (*Server, error) {
 	s.sessions = session.New(session.Options{Most: s.options.Sessions, Away: s.options.PollAway})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.echo = s.router()
+	s.press.begin(s.streams, s.moveStreams)
+	s.running.Go(func() { s.press.run(s.ctx) })
 	return s, nil
 }
 
@@ -169,6 +174,7 @@ func (s *Server) Close() error {
 	s.stopping.Store(true)
 	s.cancel()
 	s.sessions.Close()
+	s.running.Wait()
 	if !s.owned {
 		return nil
 	}

@@ -17,9 +17,12 @@ func (s *Server) serve(x park.Exchange, v *visit) (status int, err error) {
 	return s.transports[v.choice.Kind].Serve(x, &v.request)
 }
 
-// note counts a request that was admitted, and knows its client by the session that it says.
+// note counts a request that was admitted, and the step that its client says to have taken to it, and knows its client by the session that it says.
 func (s *Server) note(v *visit) {
 	s.record.Chose(v.choice)
+	if v.asked.From != "" {
+		s.record.Stepped(v.asked.From, v.choice.Kind, v.asked.Cause)
+	}
 	kind, label := v.choice.Kind, v.asked.Session
 	if label == "" {
 		return

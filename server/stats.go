@@ -114,6 +114,35 @@ func (s *Server) choices() []metrics.Choice {
 	return out
 }
 
+func (s *Server) steps() (out []metrics.Step) {
+	for step, n := range s.record.Steps() {
+		out = append(out, metrics.Step{From: step.From, To: step.To.String(), Cause: step.Cause, Count: n})
+	}
+	return out
+}
+
+func (s *Server) pressureStats() metrics.PressureStats {
+	stats := s.press.stats()
+	r := stats.Reading
+	out := metrics.PressureStats{
+		Level: stats.Level.String(), Transitions: map[string]uint64{},
+		Used:    map[string]float64{"files": float64(r.Files), "memory": float64(r.Memory), "processors": r.CPU},
+		Limits:  map[string]float64{"processors": 1},
+		Stretch: stats.Stretch, Readings: stats.Readings, Asked: s.counters.refusals[pressed].Load(), Moved: s.moved(),
+	}
+	for _, level := range fallback.Levels {
+		out.Levels = append(out.Levels, level.String())
+		out.Transitions[level.String()] = stats.Transitions[level]
+	}
+	if r.FileLimit > 0 {
+		out.Limits["files"] = float64(r.FileLimit)
+	}
+	if r.MemoryLimit > 0 {
+		out.Limits["memory"] = float64(r.MemoryLimit)
+	}
+	return out
+}
+
 func (s *Server) metricsHandler() http.Handler {
 	names := make([]string, len(transport.Kinds))
 	for i, kind := range transport.Kinds {
@@ -121,6 +150,6 @@ func (s *Server) metricsHandler() http.Handler {
 	}
 	return metrics.Handler(metrics.Sources{
 		Version: s.options.Version, Node: s.options.Node, ClassNames: names,
-		Gateway: s.gatewayStats, Choices: s.choices, Server: s.Stats,
+		Gateway: s.gatewayStats, Choices: s.choices, Steps: s.steps, Pressure: s.pressureStats, Server: s.Stats,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 
+	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/transport"
 )
@@ -12,6 +13,7 @@ import (
 type upstream struct {
 	server   *Server
 	loopback bool
+	client   fallback.Client
 	grant    grant
 }
 
@@ -22,15 +24,17 @@ type rights struct {
 	scope    string
 	publish  bool
 	loopback bool
+	client   fallback.Client
 }
 
-// upstreamFor returns the one upstream of a grant. There are as many as there are credentials.
-func (s *Server) upstreamFor(g grant, loopback bool) transport.Upstream {
-	key := rights{g.scope, g.publish == nil, loopback}
+// upstreamFor returns the one upstream of a grant. There are as many as there are credentials, and ranges of addresses that rules of the
+// ladder are for.
+func (s *Server) upstreamFor(g grant, client fallback.Client, loopback bool) transport.Upstream {
+	key := rights{g.scope, g.publish == nil, loopback, client}
 	if have, ok := s.upstreams.Load(key); ok {
 		return have.(*upstream)
 	}
-	have, _ := s.upstreams.LoadOrStore(key, &upstream{server: s, loopback: loopback, grant: g})
+	have, _ := s.upstreams.LoadOrStore(key, &upstream{server: s, loopback: loopback, client: client, grant: g})
 	return have.(*upstream)
 }
 
@@ -54,7 +58,7 @@ func (u *upstream) Token(token string) (transport.Upstream, *transport.Refusal) 
 		u.server.counters.refused(p.kind)
 		return nil, p.refusal()
 	}
-	return u.server.upstreamFor(grant{scope: scope}, u.loopback), nil
+	return u.server.upstreamFor(grant{scope: scope}, u.client, u.loopback), nil
 }
 
 // Admit implements [transport.Upstream].
@@ -62,6 +66,9 @@ func (u *upstream) Admit(items []transport.FollowItem) ([]gateway.Follow, *trans
 	follows, err := u.server.followsOf(nil, items, transport.WebSocket, "")
 	if err == nil && len(follows) == 0 {
 		err = badRequest.of("there is no topic to follow")
+	}
+	if err == nil {
+		_, err = u.server.ladder.Choose(fallback.Wish{Upgrade: true}, u.server.ladder.Rungs(u.client, items))
 	}
 	if err != nil {
 		p := problemOf(err)

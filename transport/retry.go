@@ -27,6 +27,9 @@ func ByeFor(reason gateway.Reason, offer Offer) (bye Bye, ok bool) {
 	if code.Again() {
 		bye.RetryMS = RetryMS()
 	}
+	if reason == gateway.ReasonPressure && offer.Cheaper != nil {
+		offer = *offer.Cheaper
+	}
 	if len(offer.Transports) > 0 {
 		bye.Offer = &offer
 	}

@@ -20,4 +20,7 @@ func (s *Shared[T]) Get(same func(*T) bool, fresh func() *T) *T {
 }
 
 // Equal reports whether two offers say the same.
-func (o Offer) Equal(other Offer) bool { return slices.Equal(o.Transports, other.Transports) }
+func (o Offer) Equal(other Offer) bool {
+	return o.HeadMS == other.HeadMS && o.Shared == other.Shared && o.Cheaper == other.Cheaper &&
+		slices.Equal(o.Transports, other.Transports)
+}

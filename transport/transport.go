@@ -45,9 +45,14 @@ const (
 	Classes     = len(Kinds) + 1
 )
 
-// Offer is what the gateway proposes to a client: transports in order.
+// Offer is what the gateway proposes to a client. What it points to is shared and never changes.
 type Offer struct {
-	Transports []string `json:"transports"`
+	Transports []string `json:"transports"`        // best first
+	HeadMS     int      `json:"head_ms,omitempty"` // how long one may be silent before the next is tried beside it
+	// Shared asks for polls that are the same for everybody, with neither session nor since.
+	Shared bool `json:"shared,omitempty"`
+	// Cheaper is what is offered instead under pressure; nil where it is the same.
+	Cheaper *Offer `json:"-"`
 }
 
 // Request is a follow that was admitted.
@@ -72,6 +77,11 @@ type Request struct {
 	Node    string        // this gateway's name
 	Shard   int           // see [gateway.FollowOptions]
 	Offer   Offer
+	// Cache is who else may be given the answer of a plain poll.
+	Cache Cache
+	// Refuse ends a WebSocket with this reason as soon as it is open: a browser sees no other answer than that. It is empty where the
+	// request is served.
+	Refuse gateway.Reason
 	// Known are the entity tags that the client of a poll has (If-None-Match).
 	Known     string
 	Handshake Handshake // for WebSocket
@@ -99,6 +109,16 @@ func (f *Request) Follow(follower *gateway.Follower, peer gateway.Peer) error {
 	}
 	return err
 }
+
+// Cache says who may be given the answer of a plain poll again, by a proxy that keeps it for a second.
+type Cache uint8
+
+// The caches.
+const (
+	CacheNone     Cache = iota // nobody
+	CacheByOrigin              // who asks from the same origin
+	CacheForAll                // everybody: the answer does not depend on the origin
+)
 
 // Upstream is what a two-way transport needs of the server: publishing and following with the rights of its client. It is shared by
 // clients of the same rights, and never changes: equal ones are the same.

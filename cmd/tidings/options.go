@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tidings/config"
+	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/server"
 	"tidings/transport"
@@ -32,6 +33,7 @@ func serverOptions(c config.Config, log *slog.Logger) server.Options {
 		NoDeflate: !c.Compression.WebSocket, NoGzip: c.Compression.HTTP == "off",
 		GzipStreams: c.Compression.HTTP == "on", DeflateFrom: int(c.Compression.From),
 		DrainTimeout: time.Duration(c.Drain), Ping: time.Duration(c.Ping), PollInterval: time.Duration(c.Poll),
+		HeadStart: time.Duration(c.HeadStart), Pressure: pressure(c.Pressure),
 		Node: c.Node, Version: version(), NoBoard: !c.Board, NoMetrics: c.Metrics.Listen != "", Logger: log,
 	}
 	for _, r := range c.History.Rules {
@@ -47,12 +49,46 @@ func serverOptions(c config.Config, log *slog.Logger) server.Options {
 			Slow: gateway.Slow{Disconnect: r.Slow == "disconnect", Lag: r.Lag},
 		})
 	}
+	for _, r := range c.Ladder {
+		rule := fallback.Rule{Only: rungs(r.Transports)}
+		rule.Topic, _ = gateway.ParsePattern(r.Topic) // what is left out stays zero: it holds for all
+		rule.Clients, _ = config.ParseRange(r.Clients)
+		o.Ladder = append(o.Ladder, rule)
+	}
+	for _, text := range c.Proxies {
+		if p, err := config.ParseRange(text); err == nil {
+			o.Proxies = append(o.Proxies, p)
+		}
+	}
 	for _, kind := range transport.Kinds {
 		if !slices.Contains(c.Transports, kind.String()) {
 			o.Off = append(o.Off, kind)
 		}
 	}
 	return o
+}
+
+func pressure(c config.Pressure) server.Pressure {
+	p := server.Pressure{
+		PressureOptions: fallback.PressureOptions{
+			Ask: c.Ask, Move: c.Move, Refuse: c.Refuse, Slack: c.Slack, Dwell: time.Duration(c.Dwell), MoveRate: c.Rate,
+		},
+		Files: uint64(c.Files), Memory: uint64(c.Memory),
+	}
+	if c.Level != "auto" {
+		p.Level = c.Level
+	}
+	return p
+}
+
+func rungs(names []string) fallback.Rungs {
+	var kinds []transport.Kind
+	for _, name := range names {
+		if kind, err := transport.ParseKind(name); err == nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	return fallback.RungsOf(kinds...)
 }
 
 // logger makes the log that a configuration asks for.

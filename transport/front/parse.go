@@ -22,6 +22,7 @@ type Request struct {
 	SecFetchSite   string
 	Upgrade        string
 	UserAgent      string
+	XForwardedFor  string
 
 	SecWebSocketExtensions string
 	SecWebSocketKey        string
@@ -125,8 +126,11 @@ func (r *Request) set(name, value string, hosts *int) bool {
 			return once(&r.SecFetchSite, value)
 		}
 	case 15:
-		if strings.EqualFold(name, "accept-encoding") {
+		switch {
+		case strings.EqualFold(name, "accept-encoding"):
 			join(&r.AcceptEncoding, value)
+		case strings.EqualFold(name, "x-forwarded-for"):
+			join(&r.XForwardedFor, value)
 		}
 	case 16:
 		return !strings.EqualFold(name, "proxy-connection")

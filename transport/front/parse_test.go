@@ -26,7 +26,7 @@ func same(t *testing.T, head string, r *Request) {
 		"Sec-Fetch-Dest": r.SecFetchDest, "Sec-Fetch-Site": r.SecFetchSite,
 		"Upgrade": r.Upgrade, "User-Agent": r.UserAgent, "Sec-Websocket-Extensions": r.SecWebSocketExtensions,
 		"Sec-Websocket-Key": r.SecWebSocketKey, "Sec-Websocket-Protocol": r.SecWebSocketProtocol,
-		"Sec-Websocket-Version": r.SecWebSocketVersion,
+		"Sec-Websocket-Version": r.SecWebSocketVersion, "X-Forwarded-For": r.XForwardedFor,
 	} {
 		var values []string
 		for _, v := range q.Header[name] {
@@ -52,6 +52,7 @@ func TestParse(t *testing.T) {
 	}{
 		{plain + "\r\n", true},
 		{plain + "User-Agent: curl/8\r\nAccept: */*\r\n\r\n", true},
+		{plain + "X-Forwarded-For: 192.0.2.1\r\nx-forwarded-for: 192.0.2.2, 192.0.2.3\r\n\r\n", true},
 		{plain + "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n", true},
 		{plain + "accept: text/event-stream\r\nACCEPT:\tapplication/json \r\nConnection: close\r\n\r\n", true},
 		{plain + "X-Anything: \"quoted\" <and> not\r\n\r\n", true},

@@ -3,6 +3,7 @@ package park
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,27 @@ var _ Exchange = (*Fresh)(nil)
 
 // Shard returns the place among the listener's loops of the one that has the connection, from 1; 0 if it has none.
 func (x *Fresh) Shard() int { return x.sock.watcher().place }
+
+// Remote returns the address of the client; the zero address if it is not known any more.
+func (x *Fresh) Remote() netip.Addr {
+	c := x.sock
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fd < 0 {
+		return netip.Addr{}
+	}
+	addr, err := unix.Getpeername(int(c.fd))
+	if err != nil {
+		return netip.Addr{}
+	}
+	switch addr := addr.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(addr.Addr)
+	case *unix.SockaddrInet6:
+		return netip.AddrFrom16(addr.Addr).Unmap()
+	}
+	return netip.Addr{}
+}
 
 // become moves the connection on from asking.
 func (x *Fresh) become(next phase) *socket {

@@ -4,6 +4,7 @@ package park
 
 import (
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -54,5 +55,8 @@ type Fresh struct {
 
 // Shard returns 0.
 func (*Fresh) Shard() int { return 0 }
+
+// Remote returns the zero address.
+func (*Fresh) Remote() netip.Addr { return netip.Addr{} }
 
 func leave(net.Conn, []byte, *Loops) (Conn, bool) { return nil, false }

@@ -26,7 +26,7 @@ const empty = `{"cursor":"k3f9a2m1-42","items":[],"more":false,"poll_ms":5000,"o
 
 func newAnswer() (*answer, *fakeHeld) {
 	held := &fakeHeld{}
-	on := &terms{head: headOf(jsonType, "no-store"), offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}
+	on := &terms{head: headOf(jsonType, "no-store", byOrigin), offer: transport.Offer{Transports: []string{"sse"}}, pollMS: 5000}
 	on.Of = on
 	return &answer{Follower: on.Follower(), held: held}, held
 }

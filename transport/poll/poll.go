@@ -25,12 +25,18 @@ func limitOf(f *transport.Request) int {
 	return min(f.Limit, maxItems)
 }
 
+// What answers differ by: what is accepted tells the transport and the coding, and the origin what a page may read.
+const (
+	byAccept = "Accept, Accept-Encoding"
+	byOrigin = byAccept + ", Origin"
+)
+
 // headOf returns the fields that every answer of a type has.
-func headOf(mediaType, cacheControl string) *park.Head {
+func headOf(mediaType, cacheControl, vary string) *park.Head {
 	return park.NewHead(
 		park.Field{Name: "Content-Type", Value: mediaType},
 		park.Field{Name: "Cache-Control", Value: cacheControl},
-		park.Field{Name: "Vary", Value: "Accept, Accept-Encoding, Origin"},
+		park.Field{Name: "Vary", Value: vary},
 		park.Field{Name: "X-Content-Type-Options", Value: "nosniff"},
 	)
 }
@@ -40,11 +46,16 @@ const jsonType = "application/json"
 // New returns the transport that answers at once. In gzip, messages of at least gzipFrom bytes are deflated by themselves where an
 // answer is too large to be deflated as a whole; 0 means [wire.DefaultDeflateFrom].
 func New(gzipFrom int) transport.Transport {
-	return &poll{head: headOf(jsonType, "no-cache"), gzip: wire.Gzipped(wire.Envelope, cmp.Or(gzipFrom, wire.DefaultDeflateFrom))}
+	const second = "public, max-age=1"
+	return &poll{heads: [...]*park.Head{
+		transport.CacheNone:     headOf(jsonType, "no-cache", byOrigin),
+		transport.CacheByOrigin: headOf(jsonType, second, byOrigin),
+		transport.CacheForAll:   headOf(jsonType, second, byAccept),
+	}, gzip: wire.Gzipped(wire.Envelope, cmp.Or(gzipFrom, wire.DefaultDeflateFrom))}
 }
 
 type poll struct {
-	head  *park.Head
+	heads [3]*park.Head   // by transport.Cache
 	gzip  *gateway.Format // of items
 	packs transport.Shared[packs]
 }
@@ -61,7 +72,7 @@ func (p *poll) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	newest := f.Gateway.Newest(f.Follows).String()
 	tag := `W/"` + newest + `"`
 	reply := park.Reply{
-		Status: http.StatusOK, Head: p.head,
+		Status: http.StatusOK, Head: p.heads[f.Cache],
 		Fields: []park.Field{{Name: "ETag", Value: tag}, {Name: "Tidings-Cursor", Value: newest}},
 	}
 	if f.Callback == "" && known(f.Known, tag) {

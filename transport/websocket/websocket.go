@@ -92,11 +92,15 @@ func (t *sockets) Serve(x park.Exchange, f *transport.Request) (int, error) {
 	enveloped := f.Wrap || agreed.protocol != ""
 	// What is usual fits, so that nothing is made twice.
 	greeting, room := agreed.appendHead(make([]byte, 0, 640), fields), [512]byte{}
-	if enveloped {
+	if enveloped && f.Refuse == "" {
 		greeting = appendFrame(greeting, opText, wire.AppendHello(room[:0], wire.HelloTo(f, transport.WebSocket)))
 	}
 	on := t.termsOf(f, enveloped, agreed.extensions != "")
 	p := &peer{Follower: on.Follower(), conn: conn, greeting: &greeting}
+	if f.Refuse != "" {
+		p.Close(f.Refuse, gateway.Cursor{}, slices.Concat(p.Greeting(nil, gateway.Cursor{})...))
+		return http.StatusSwitchingProtocols, nil
+	}
 	err = f.Follow(&p.Follower, p)
 	if err != nil {
 		// The connection is taken, and the gateway has closed since the request was admitted. Serve does nothing then.

@@ -140,5 +140,13 @@ func appendOffer(dst []byte, o transport.Offer) []byte {
 		}
 		dst = appendString(dst, name)
 	}
-	return append(dst, ']', '}')
+	dst = append(dst, ']')
+	if o.HeadMS > 0 {
+		dst = append(dst, `,"head_ms":`...)
+		dst = strconv.AppendInt(dst, int64(o.HeadMS), 10)
+	}
+	if o.Shared {
+		dst = append(dst, `,"shared":true`...)
+	}
+	return append(dst, '}')
 }

@@ -139,19 +139,24 @@ func AppendSSERawNotice(dst []byte, n gateway.Notice) []byte {
 	return append(dst, '\n')
 }
 
-// AppendSSEBye appends an enveloped event stream's last event. An EventSource comes back by itself, after retry.
+// AppendSSEBye appends an enveloped event stream's last event. An EventSource comes back by itself, after retry. At is where it is then;
+// the zero cursor leaves it where it was.
 func AppendSSEBye(dst []byte, b transport.Bye, at gateway.Cursor) []byte {
 	dst = appendSSERetry(dst, b)
-	dst = appendSSEID(dst, at)
+	if at.Epoch != "" {
+		dst = appendSSEID(dst, at)
+	}
 	dst = append(dst, "data: "...)
 	dst = AppendBye(dst, b)
 	return append(dst, '\n', '\n')
 }
 
-// AppendSSERawBye appends a raw event stream's last event.
+// AppendSSERawBye appends a raw event stream's last event. At is as for [AppendSSEBye].
 func AppendSSERawBye(dst []byte, b transport.Bye, at gateway.Cursor) []byte {
 	dst = appendSSERetry(dst, b)
-	dst = appendSSEID(dst, at)
+	if at.Epoch != "" {
+		dst = appendSSEID(dst, at)
+	}
 	dst = append(dst, "event: tidings.bye\ndata: "...)
 	dst = appendByeMembers(dst, b)
 	return append(dst, '\n', '\n')
