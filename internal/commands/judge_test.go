@@ -29,6 +29,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^tidings publish `), (*visit).stores},
 	{regexp.MustCompile(`^tidings (config|version)\b`), (*visit).says},
 	{regexp.MustCompile(`^tidings bench `), (*visit).measures},
+	{regexp.MustCompile(`^curl .*/pressure$`), (*visit).presses},
 	{regexp.MustCompile(`^curl .*-d `), (*visit).receives},
 	{regexp.MustCompile(`^printf .* \| curl .*--data-binary @- `), (*visit).receivesMany},
 	{regexp.MustCompile(`^curl -I `), (*visit).heads},
@@ -310,6 +311,26 @@ func (v *visit) polls(text string) {
 	}
 	if topic := requested.FindStringSubmatch(text)[2]; a.Cursor == "" || len(a.Items) == 0 || a.Items[len(a.Items)-1].Topic != topic {
 		v.t.Errorf("answered %+v", a)
+	}
+}
+
+var wished = regexp.MustCompile(`"level":"(\w+)"`)
+
+// presses asks for the level of pressure, or sets it.
+func (v *visit) presses(text string) {
+	var state struct {
+		Level string
+		Fixed bool
+	}
+	if err := json.Unmarshal([]byte(v.start(v.local(text)).finish()), &state); err != nil {
+		v.t.Fatal(err)
+	}
+	level, fixed := "", false
+	if m := wished.FindStringSubmatch(text); m != nil && m[1] != "auto" {
+		level, fixed = m[1], true
+	}
+	if state.Level == "" || state.Fixed != fixed || fixed && state.Level != level {
+		v.t.Errorf("the level is %+v", state)
 	}
 }
 
