@@ -194,7 +194,7 @@ func (l *loader) set(o Option, n *yaml.Node) {
 
 // value reads one value, or a list of words.
 func (l *loader) value(key string, into reflect.Value, n *yaml.Node) {
-	if list, ok := into.Addr().Interface().(*[]string); ok && n.Kind == yaml.SequenceNode { // else it is one word, or several with commas
+	if list, ok := reflect.TypeAssert[*[]string](into.Addr()); ok && n.Kind == yaml.SequenceNode { // else it is one word, or several with commas
 		*list = nil
 		for _, item := range n.Content {
 			if item.Kind != yaml.ScalarNode {

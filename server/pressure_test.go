@@ -131,7 +131,7 @@ func TestWhoMayNotPollIsServed(t *testing.T) {
 	s.pressTo(94, fallback.Move)
 	resp := s.open("GET", "/topics/a?transport=stream", nil)
 	defer resp.Body.Close()
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("%d", resp.StatusCode)
 	}
 	s.pressTo(95, fallback.Refuse)
@@ -178,7 +178,7 @@ func TestARushIsNoticed(t *testing.T) {
 	for i := range 20 {
 		resp := s.open("GET", "/topics/a?transport=stream", nil)
 		defer resp.Body.Close()
-		if resp.StatusCode == 503 {
+		if resp.StatusCode == http.StatusServiceUnavailable {
 			if i != 9 {
 				t.Errorf("noticed at the %d-th", i+1)
 			}
@@ -222,7 +222,7 @@ func TestPollsUnderPressureAreCacheable(t *testing.T) {
 			for _, more := range [][]string{nil, {"TE: trailers"}} { // by the loops, and by net/http
 				a := s.ask("GET", c.path, "", append(more, c.fields...)...)
 				vary := strings.Split(strings.Join(a.header.Values("Vary"), ", "), ", ")
-				for _, want := range strings.Split(c.vary, ", ") {
+				for want := range strings.SplitSeq(c.vary, ", ") {
 					if !strings.Contains(strings.Join(vary, ", "), want) {
 						t.Errorf("Vary: %v lacks %s", vary, want)
 					}
