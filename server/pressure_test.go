@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -431,5 +432,35 @@ func TestGroupLimit(t *testing.T) {
 	}
 	if groupLimit(t.TempDir()) != 0 {
 		t.Error("a limit without control groups")
+	}
+}
+
+// A client can ask why it gets what it gets.
+func TestExplain(t *testing.T) {
+	scores, err := gateway.ParsePattern("scores")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startPressed(t, Options{
+		Off: []transport.Kind{transport.Stream}, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Ladder: []fallback.Rule{{Topic: scores, Only: fallback.RungsOf(transport.WebSocket, transport.SSE, transport.Poll)}},
+	})
+	ask := func() (e explanation) {
+		a := s.ask("GET", "/explain?topic=scores", "", "X-Forwarded-For: 203.0.113.9, 192.0.2.1", "Via: 1.1 squid",
+			"User-Agent: Mozilla/5.0 (X11) AppleWebKit/534.34 (KHTML, like Gecko) PhantomJS/1.9.8 Safari/534.34")
+		a.decode(t, &e)
+		return e
+	}
+	e := ask()
+	if e.Address != "192.0.2.1" || e.Peer != "127.0.0.1" || e.Via != "1.1 squid" || e.Upgrade || e.Deflates || e.Level != "normal" ||
+		strings.Join(e.Offer.Transports, " ") != "sse poll" {
+		t.Errorf("%+v", e)
+	}
+	if want := map[string]string{"stream": "off", "longpoll": "rule", "websocket": "client"}; !maps.Equal(e.LeftOut, want) {
+		t.Errorf("%v, want %v", e.LeftOut, want)
+	}
+	s.pressTo(80, fallback.Ask)
+	if e = ask(); e.Level != "ask" || !polls(*e.Offer) || e.LeftOut["sse"] != "pressure" {
+		t.Errorf("%+v", e)
 	}
 }

@@ -62,6 +62,7 @@ func (s *Server) router() *echo.Echo {
 	on(toFollow, "/follow", s.followBody, http.MethodPost)
 	on(toLook, "/livez", s.live, get, head)
 	on(toLook, "/readyz", s.ready, get, head)
+	on(toLook, "/explain", s.explain, get)
 	if !s.options.NoMetrics {
 		on(toLook, "/metrics", plain(s.metricsHandler()), get)
 		on(toLook, "/pressure", s.showPressure, get, head)

@@ -34,6 +34,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^printf .* \| curl .*--data-binary @- `), (*visit).receivesMany},
 	{regexp.MustCompile(`^curl -I `), (*visit).heads},
 	{regexp.MustCompile(`^curl -X DELETE `), (*visit).deletes},
+	{regexp.MustCompile(`^curl "[^ ]+/explain\?topic=`), (*visit).explains},
 	{regexp.MustCompile(`^curl "?[^ ]+"?$`), (*visit).polls},
 }
 
@@ -331,6 +332,19 @@ func (v *visit) presses(text string) {
 	}
 	if state.Level == "" || state.Fixed != fixed || fixed && state.Level != level {
 		v.t.Errorf("the level is %+v", state)
+	}
+}
+
+func (v *visit) explains(text string) {
+	var e struct {
+		Address string
+		Offer   struct{ Transports []string }
+	}
+	if err := json.Unmarshal([]byte(v.start(v.local(text)).finish()), &e); err != nil {
+		v.t.Fatal(err)
+	}
+	if e.Address == "" || len(e.Offer.Transports) == 0 {
+		v.t.Errorf("it says %+v", e)
 	}
 }
 
