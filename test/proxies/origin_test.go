@@ -24,6 +24,7 @@ type origin struct {
 func newOrigin(t *testing.T, o server.Options) *origin {
 	t.Helper()
 	o.NoBoard, o.NoMetrics = true, true
+	o.Pressure.Level = "ask"
 	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -56,24 +57,20 @@ func (g *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if before, _ := g.before.Load().(func()); before != nil {
 			before()
 		}
-		w = &shares{ResponseWriter: w, fresh: &g.fresh, public: !r.URL.Query().Has("since") && !r.URL.Query().Has("session")}
+		w = &counted{ResponseWriter: w, fresh: &g.fresh}
 	}
 	g.Server.ServeHTTP(w, r)
 }
 
-// shares says what the gateway says of its plain polls under pressure.
-type shares struct {
+// counted counts the answers that have a body.
+type counted struct {
 	http.ResponseWriter
-	fresh  *atomic.Int64
-	public bool
+	fresh *atomic.Int64
 }
 
-func (s *shares) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+func (s *counted) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-func (s *shares) WriteHeader(status int) {
-	if s.public && s.Header().Get("Cache-Control") == "no-cache" {
-		s.Header().Set("Cache-Control", "public, max-age=1")
-	}
+func (s *counted) WriteHeader(status int) {
 	if status == http.StatusOK {
 		s.fresh.Add(1)
 	}
