@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"net/netip"
 	"slices"
 
@@ -59,7 +58,7 @@ func (s *Server) explain(c *call) error {
 			out.LeftOut[name] = "pressure"
 		}
 	}
-	return answerJSON(c, http.StatusOK, out)
+	return answerJSON(c, out)
 }
 
 // written writes an address, or nothing if it is not known.

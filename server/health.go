@@ -28,7 +28,7 @@ func (p *pulse) beats(head, behind uint64, now time.Time) bool {
 
 // live answers /livez: the process answers.
 func (s *Server) live(c *call) error {
-	return answerJSON(c, http.StatusOK, health{Status: "live"})
+	return answerJSON(c, health{Status: "live"})
 }
 
 type health struct {
@@ -44,7 +44,7 @@ func (s *Server) ready(c *call) error {
 	if !s.pulse.beats(stats.Head, stats.Behind, time.Now()) {
 		return busy.of("the fan-out stands still")
 	}
-	return answerJSON(c, http.StatusOK, health{Status: "ready"})
+	return answerJSON(c, health{Status: "ready"})
 }
 
 // Operations answers /livez, /readyz, /metrics and /pressure only, for a listener of their own. Nothing is asked of who comes by it, but

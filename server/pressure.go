@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -213,7 +212,7 @@ type pressureState struct {
 func (s *Server) showPressure(c *call) error {
 	stats := s.press.stats()
 	r := stats.Reading
-	return answerJSON(c, http.StatusOK, pressureState{
+	return answerJSON(c, pressureState{
 		Level: stats.Level.String(), Fixed: stats.Fixed, Files: r.Files, FileLimit: r.FileLimit, Memory: r.Memory,
 		MemoryLimit: r.MemoryLimit, CPU: math.Round(r.CPU*100) / 100,
 		PollMS: s.press.stretched(s.options.PollInterval).Milliseconds(), Asked: s.counters.refusals[pressed].Load(), Moved: s.moved(),

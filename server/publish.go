@@ -43,8 +43,8 @@ func (s *Server) publish(c *call) error {
 	return nil
 }
 
-// answerJSON answers with a value that always marshals.
-func answerJSON(c *call, status int, value any) error {
+// answerJSON answers 200 with a value that always marshals.
+func answerJSON(c *call, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func answerJSON(c *call, status int, value any) error {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	c.w.WriteHeader(status)
+	c.w.WriteHeader(http.StatusOK)
 	_, _ = c.w.Write(body) // whoever asked may have left
 	return nil
 }
