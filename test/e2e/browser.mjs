@@ -129,6 +129,11 @@ class Page {
     await this.#page.screenshot({ path });
   }
 
+  /** A PNG of the page as it is seen. */
+  picture() {
+    return this.#page.screenshot();
+  }
+
   /** Errors on the console, uncaught ones, and violations of the content security policy, so far. */
   async errors() {
     return [...this.#errors, ...(await this.evaluate(() => window.violations))];

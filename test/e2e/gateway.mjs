@@ -26,7 +26,8 @@ async function build() {
   return binary;
 }
 
-async function freePort() {
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address();

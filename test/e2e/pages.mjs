@@ -27,7 +27,7 @@ export async function serve(documents) {
 
 /**
  * A page with the gateway's client, which keeps what arrives in window.seen. Its function follow(topic, options)
- * starts a follow; payloads are kept in a form that survives JSON: {text} or {bytes}.
+ * starts a follow; payloads are kept in a form that survives JSON: {text} or {bytes}. It is ES3, for old engines too.
  */
 export const clientPage = (gateway) => `<!doctype html>
 <meta charset="utf-8">
@@ -36,9 +36,11 @@ export const clientPage = (gateway) => `<!doctype html>
 <script>
 window.seen = { messages: [], states: [], gaps: [], errors: [] };
 function plain(data) {
-  if (data instanceof ArrayBuffer) return { bytes: Array.from(new Uint8Array(data)) };
-  if (ArrayBuffer.isView(data)) return { bytes: Array.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) };
-  return { text: data };
+  if (!data || typeof data.byteLength !== "number") return { text: data };
+  var view = new Uint8Array(data.buffer || data, data.byteOffset || 0, data.byteLength);
+  var bytes = [];
+  for (var i = 0; i < view.length; i++) bytes.push(view[i]);
+  return { bytes: bytes };
 }
 function start(options) {
   window.t = tidings(${JSON.stringify(gateway)}, options);
