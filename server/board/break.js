@@ -3,76 +3,93 @@
 (function () {
   "use strict";
 
-  var broken = new Set();
-  var live = new Map(); // transport name → set of functions, each of which kills one open connection
+  var broken = {}; // by transport
+  var live = []; // { name, kill } of open connections
+  var origin = location.protocol + "//" + location.host;
 
   // An address that fails at once, as an unreachable gateway does, and sends nothing.
-  var nowhere = "blob:" + location.origin + "/broken";
+  var nowhere = "blob:" + origin + "/broken";
 
+  // watch notes how to kill an open connection, and gives the function that forgets it.
   function watch(name, kill) {
-    if (!live.has(name)) live.set(name, new Set());
-    live.get(name).add(kill);
-    return function () { live.get(name).delete(kill); };
+    var one = { name: name, kill: kill };
+    live.push(one);
+    return function () {
+      var i = live.indexOf(one);
+      if (i >= 0) live.splice(i, 1);
+    };
+  }
+
+  function parameter(search, name) {
+    var found = new RegExp("[?&]" + name + "=([^&]*)").exec(search);
+    return found ? found[1] : null;
   }
 
   // Which transport a request of the client is, by the same rules as the gateway's; null for anything else.
   function transportOf(method, address, accept, body) {
-    var url = new URL(address, location.href);
+    var url = document.createElement("a");
+    url.href = address;
     var follows = url.pathname === "/follow" || (method === "GET" && /^\/topics(\/|$)/.test(url.pathname));
-    if (url.origin !== location.origin || !follows) return null;
-    if (url.searchParams.get("limit") === "1") return null; // the client asks whether the gateway is there at all
+    if (url.protocol + "//" + url.host !== origin || !follows) return null;
+    if (parameter(url.search, "limit") === "1") return null; // the client asks whether the gateway is there at all
     var asked = {};
     if (typeof body === "string") {
-      try { asked = JSON.parse(body) || {}; } catch { /* not ours to judge */ }
+      try { asked = JSON.parse(body) || {}; } catch (error) { /* not ours to judge */ }
     }
-    var named = url.searchParams.get("transport") || asked.transport;
+    var named = parameter(url.search, "transport") || asked.transport;
     if (named) return named;
     if (/text\/event-stream/.test(accept)) return "sse";
     if (/ndjson|multipart/.test(accept)) return "stream";
-    return url.searchParams.has("wait") || asked.wait ? "longpoll" : "poll";
+    return parameter(url.search, "wait") !== null || asked.wait ? "longpoll" : "poll";
   }
 
-  if (window.WebSocket) {
-    window.WebSocket = class extends window.WebSocket {
-      constructor(address, protocols) {
-        // The gateway knows no such page: the upgrade fails with a real error.
-        super(broken.has("websocket") ? location.origin.replace(/^http/, "ws") + "/board/broken" : address, protocols || []);
-        var forget = watch("websocket", () => this.close());
-        this.addEventListener("close", forget);
-      }
+  function tell(target, type) {
+    var event = document.createEvent("Event");
+    event.initEvent(type, false, false);
+    target.dispatchEvent(event);
+  }
+
+  var NativeSocket = window.WebSocket;
+  if (NativeSocket) {
+    window.WebSocket = function (address, protocols) {
+      // The gateway knows no such page: the upgrade fails with a real error.
+      var socket = new NativeSocket(broken.websocket ? origin.replace(/^http/, "ws") + "/board/broken" : address, protocols || []);
+      socket.addEventListener("close", watch("websocket", function () { socket.close(); }), false);
+      return socket;
     };
   }
 
-  if (window.EventSource) {
-    window.EventSource = class extends window.EventSource {
-      constructor(address, options) {
-        super(broken.has("sse") ? nowhere : address, options);
-        this.forget = watch("sse", () => {
-          this.close();
-          this.dispatchEvent(new Event("error"));
-        });
-      }
-
-      close() {
-        this.forget();
-        super.close();
-      }
+  var NativeSource = window.EventSource;
+  if (NativeSource) {
+    window.EventSource = function (address, options) {
+      var source = new NativeSource(broken.sse ? nowhere : address, options);
+      var forget = watch("sse", function () {
+        source.close();
+        tell(source, "error");
+      });
+      source.close = function () {
+        forget();
+        NativeSource.prototype.close.call(source);
+      };
+      return source;
     };
   }
 
-  if (window.fetch) {
-    var fetch = window.fetch;
+  var nativeFetch = window.fetch;
+  if (nativeFetch && window.AbortController) {
     window.fetch = function (input, init) {
       var options = init || {};
       var headers = new Headers(options.headers);
       var name = transportOf((options.method || "GET").toUpperCase(), String(input.url || input), headers.get("Accept") || "", options.body);
-      if (!name) return fetch.call(window, input, init);
-      if (broken.has(name)) return Promise.reject(new TypeError(name + " is broken in this page"));
+      if (!name) return nativeFetch.call(window, input, init);
+      if (broken[name]) return Promise.reject(new TypeError(name + " is broken in this page"));
       var control = new AbortController();
-      var signals = options.signal ? AbortSignal.any([options.signal, control.signal]) : control.signal;
+      var abort = function () { control.abort(); };
+      if (options.signal) options.signal.addEventListener("abort", abort);
+      if (options.signal && options.signal.aborted) abort();
       // An answered request is forgotten late: killing it then does nothing.
-      var forget = watch(name, () => { forget(); control.abort(new TypeError(name + " was broken in this page")); });
-      return fetch.call(window, input, Object.assign({}, options, { signal: signals })).then(function (response) {
+      var forget = watch(name, function () { forget(); abort(); });
+      return nativeFetch.call(window, input, Object.assign({}, options, { signal: control.signal })).then(function (response) {
         if (name === "poll" || name === "longpoll") forget();
         return response;
       }, function (error) {
@@ -82,47 +99,43 @@
     };
   }
 
-  if (window.XMLHttpRequest) {
-    window.XMLHttpRequest = class extends window.XMLHttpRequest {
-      open(...args) {
-        this.opened = args;
-        this.accept = "";
-        super.open(...args);
-      }
+  var requests = window.XMLHttpRequest.prototype;
+  var open = requests.open;
+  var send = requests.send;
+  var setHeader = requests.setRequestHeader;
 
-      setRequestHeader(header, value) {
-        if (header.toLowerCase() === "accept") this.accept = value;
-        super.setRequestHeader(header, value);
-      }
+  requests.open = function (method, address) {
+    this.opened = { method: String(method).toUpperCase(), address: String(address), accept: "" };
+    return open.apply(this, arguments);
+  };
 
-      send(body) {
-        var name = transportOf(this.opened[0].toUpperCase(), String(this.opened[1]), this.accept, body);
-        if (name && broken.has(name)) {
-          super.open("GET", nowhere); // drops the headers too
-          super.send();
-          return;
-        }
-        if (name) {
-          var forget = watch(name, () => {
-            this.abort();
-            this.dispatchEvent(new ProgressEvent("error"));
-          });
-          this.addEventListener("loadend", forget);
-        }
-        super.send(body);
-      }
-    };
-  }
+  requests.setRequestHeader = function (header, value) {
+    if (header.toLowerCase() === "accept") this.opened.accept = value;
+    return setHeader.call(this, header, value);
+  };
+
+  requests.send = function (body) {
+    var request = this;
+    var name = transportOf(this.opened.method, this.opened.address, this.opened.accept, body);
+    if (name && broken[name]) {
+      open.call(this, "GET", nowhere, true); // drops the headers too
+      return send.call(this, null);
+    }
+    if (name) {
+      this.addEventListener("loadend", watch(name, function () {
+        request.abort();
+        tell(request, "error");
+      }), false);
+    }
+    return send.call(this, body);
+  };
 
   // faults.set breaks a transport, open connections included, or heals it.
   window.faults = {
     set: function (name, on) {
-      if (!on) {
-        broken.delete(name);
-        return;
-      }
-      broken.add(name);
-      Array.from(live.get(name) || []).forEach(function (kill) { kill(); });
-    },
+      broken[name] = on;
+      if (!on) return;
+      live.filter(function (one) { return one.name === name; }).forEach(function (one) { one.kill(); });
+    }
   };
 }());

@@ -6,7 +6,7 @@ import { after, afterEach, before, beforeEach, describe, test } from "node:test"
 import { setTimeout as delay } from "node:timers/promises";
 import { engines, start } from "./engines.mjs";
 import { Faults } from "./faults.mjs";
-import { Gateway } from "./gateway.mjs";
+import { Gateway, out } from "./gateway.mjs";
 import { clientPage, serve } from "./pages.mjs";
 import { Watch } from "./watch.mjs";
 
@@ -198,6 +198,35 @@ for (const name of engines) {
       assert.ok(crossing.filter((method) => method === "GET").length >= has.length, crossing.join());
       assert.ok(crossing.filter((method) => method === "POST").length >= 3, crossing.join());
       assert.deepEqual(watch.requests.filter(({ method }) => method === "OPTIONS"), []);
+    });
+
+    test("the board shows what is published, over every transport, and steps down from a broken one", async (t) => {
+      const page = await engine.open(`${gateway.url}/`);
+      t.after(() => page.close());
+      const shows = (id, text) => page.until(`document.getElementById("${id}").textContent.indexOf(${JSON.stringify(text)}) >= 0`);
+      const click = (selector) => page.evaluate(`(document.querySelector(${JSON.stringify(selector)}).click(), true)`);
+      const uses = (transport) => page.until(`document.querySelector("[data-state=used]") && document.querySelector("[data-state=used]").getAttribute("data-transport") === "${transport}"`);
+
+      await uses(has[0]);
+      await gateway.publish("weather/paris", "Rain, <em>heavily</em>");
+      await gateway.publish("weather/oslo", JSON.stringify({ place: "Oslo", country: "Norway", temperature: -3.6, high: 1, low: -7, code: 73, day: false, conditions: "snow", wind: 12, windUnit: "km/h", humidity: 80 }), { type: "application/json" });
+      await gateway.publish("news/desk", JSON.stringify({ title: "A headline", summary: "and what it is about", link: "http://127.0.0.1/", source: "The desk" }), { type: "application/json" });
+      await shows("cards", "Rain, <em>heavily</em>");
+      await shows("cards", "\u22124°");
+      await shows("items", "A headline");
+      for (const transport of has) {
+        await click(`[data-transport=${transport}] .rung`);
+        await uses(transport);
+      }
+      await click("#auto");
+      await uses(has[0]);
+      await click(`[data-transport=${has[0]}] .break`);
+      await uses(has[1]);
+      await gateway.publish("news/desk", `Still here by ${has[1]}`);
+      await shows("items", `Still here by ${has[1]}`);
+      await page.screenshot(`${out}board-${name}.png`);
+      const unasked = (await page.errors()).filter((error) => !/board\/broken/.test(error));
+      assert.deepEqual(unasked, []);
     });
   });
 }
