@@ -42,7 +42,7 @@ fmt: ## format all Go files
 lint: ## run every linter
 	$(TOOL) golangci-lint run ./...
 
-test: test-deps test-go test-js e2e ## run everything: Go with -race, the client, two browsers; installs what is missing
+test: test-deps test-go test-js e2e ## run everything: Go with -race, the client, two browsers and two of old; installs what is missing
 
 test-deps:
 	@scripts/install-test-deps.sh
@@ -56,7 +56,7 @@ test-js: $(JS_DEPS)
 	$(NPM) --prefix js-client run check
 	$(NPM) --prefix js-client test
 
-e2e: build $(E2E_DEPS) ## drive Chromium and Firefox against the built gateway
+e2e: build $(E2E_DEPS) ## drive Chromium, Firefox, Chromium 64 and PhantomJS against the built gateway
 	TIDINGS="$(CURDIR)/bin/tidings" $(NPM) --prefix test/e2e test
 
 bench: ## run the Go benchmarks: BENCH=regexp COUNT=n; compare two runs with benchstat

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs and does not find, on Debian and its kin:
-# a C compiler for -race, curl and jq for the documentation's commands, Node 20 or later, Chromium and Firefox,
+# a C compiler for -race, curl and jq for the documentation's commands, Node 20 or later, Chromium and Firefox, fonts,
 # and the proxies that the gateway is tried behind. Where all are there it does nothing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,6 +18,7 @@ need node nodejs
 need npm npm
 need chromium chromium
 need firefox-esr firefox-esr
+need fc-match fontconfig fonts-dejavu-core # PhantomJS draws with it
 need nginx nginx
 need haproxy haproxy
 need varnishd varnish

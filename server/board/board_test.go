@@ -28,7 +28,7 @@ func read(t *testing.T, endings ...string) map[string]string {
 }
 
 func TestReferencesExist(t *testing.T) {
-	reference := regexp.MustCompile(`(?:src|href)="/([^"]*)"|from "\./([^"]*)"`)
+	reference := regexp.MustCompile(`(?:src|href)="/([^"]*)"|"/board/([a-z]+\.[a-z]+)"`)
 	for name, text := range read(t, ".html", ".js") {
 		for _, m := range reference.FindAllStringSubmatch(text, -1) {
 			file := strings.TrimPrefix(m[1], "board/") + m[2]
