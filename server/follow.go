@@ -34,19 +34,27 @@ func (s *Server) followGet(c *call) error {
 // followBytes bounds the body of POST /follow.
 const followBytes = 256 << 10
 
-// followBody answers POST /follow: the same as a GET, for long lists and for proxies that hold GET streams.
+// followBody answers POST /follow: the same as a GET, for long lists and for proxies that hold GET streams. The body is JSON, or what
+// would be a GET's query.
 func (s *Server) followBody(c *call) error {
 	base, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	if base != "application/json" && base != "text/plain" {
-		return unsupportedType.of("send JSON as application/json or text/plain, not " + quote(base))
+	switch base {
+	case "application/json", "text/plain", "application/x-www-form-urlencoded", "": // XDomainRequest names none
+	default:
+		return unsupportedType.of("send JSON as application/json or text/plain, or a query, not " + quote(base))
 	}
 	body, err := s.readBody(c, followBytes)
 	if err != nil {
 		return err
 	}
 	v := visit{inquiry: inquiryOf(c)}
-	if err := json.Unmarshal(body, &v.asked); err != nil {
-		return badRequest.of("the body cannot be read: " + jsonMistake(err))
+	if text := strings.TrimSpace(string(body)); text == "" || text[0] == '{' || base == "application/json" {
+		if err := json.Unmarshal(body, &v.asked); err != nil {
+			return badRequest.of("the body cannot be read: " + jsonMistake(err))
+		}
+	} else {
+		v.inquiry.query = text
+		v.read()
 	}
 	c.w.blind = v.asked.Blind == "1" || v.asked.Blind == "true"
 	switch v.asked.Transport {

@@ -220,6 +220,25 @@ func TestFollowBody(t *testing.T) {
 	}
 }
 
+func TestFollowBodyIsAQuery(t *testing.T) {
+	s, fakes := startFakes(t, Options{})
+	for _, kind := range []string{"Content-Type: text/plain", "Content-Type: application/x-www-form-urlencoded", "Accept: */*"} {
+		a := s.ask("POST", "/follow", "transport=sse&topic=a&topic=b%2f*&since=all&since=now&tick=100", kind)
+		got, r := served(t, fakes)
+		if r == nil {
+			t.Fatalf("%s: %d %s", kind, a.status, a.body)
+		}
+		if want := "a@all b/*@now wrap tick=100ms session"; got != transport.SSE || show(r) != want {
+			t.Errorf("%s: %s: %s\nwant %s", kind, got, show(r), want)
+		}
+	}
+	for body, code := range map[string]string{"": "bad_request", "transport=sse": "bad_request", "topic=a&transport=websocket": "invalid_parameter", "topic=%zz": "bad_request"} {
+		if a := s.ask("POST", "/follow", body, "Content-Type: text/plain"); a.code(t) != code {
+			t.Errorf("%q: %d %s", body, a.status, a.body)
+		}
+	}
+}
+
 func TestFollowRefuses(t *testing.T) {
 	many := "/topics?" + strings.Repeat("topic=a&", 101)
 	tests := []struct {
@@ -276,7 +295,7 @@ func TestFollowRefuses(t *testing.T) {
 		{"object as number", `body: {"follow":[{"topic":"a"}],"wait":{}}`, "Content-Type: application/json", 400, "bad_request"},
 		{"boolean as wait", `body: {"follow":[{"topic":"a"}],"wait":true}`, "Content-Type: application/json", 400, "invalid_parameter"},
 		{"WebSocket by POST", `body: {"follow":[{"topic":"a"}],"transport":"websocket"}`, "Content-Type: application/json", 400, "invalid_parameter"},
-		{"form", `body: {"follow":[{"topic":"a"}]}`, "Content-Type: application/x-www-form-urlencoded", 415, "unsupported_media_type"},
+		{"picture", `body: {"follow":[{"topic":"a"}]}`, "Content-Type: image/png", 415, "unsupported_media_type"},
 		{"large body", "body: " + strings.Repeat(" ", followBytes+1), "Content-Type: text/plain", 413, "too_large"},
 	}
 	s := start(t, Options{})

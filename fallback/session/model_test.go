@@ -108,14 +108,13 @@ func (m *model) request(label string, kind transport.Kind, n uint32) {
 		return
 	}
 	s.n = n
+	if !s.stream.alive() {
+		s.stream, s.former = s.former, nil
+	}
 	s.former.replace()
 	s.former, s.moved = nil, time.Time{}
 	if s.stream.alive() {
-		if s.stream.kind == kind {
-			s.stream.replace()
-		} else {
-			s.former, s.moved = s.stream, now
-		}
+		s.former, s.moved = s.stream, now
 	}
 	s.stream = c
 }

@@ -104,8 +104,8 @@ func (r *Registry) now() ticks { return ticks(time.Since(r.began)/tick) + 1 }
 // place of, with [gateway.ReasonReplaced]:
 //
 //   - A poll ends the session's held poll. So does a stream, and the session is no poller any more.
-//   - A stream ends an older stream of its kind at once. One of another kind goes on for a while ([Grace]), as the client may be trying which of
-//     the two works. A client that goes on polling for as long has left its stream.
+//   - A stream leaves an older one a while ([Grace]): the client may be trying which of the two works, or move from one to the other and make
+//     before it breaks. A stream before that one it ends at once. A client that goes on polling for as long has left its stream.
 //   - A held poll that comes late, behind a newer request of its session, is itself ended, which answers it: so does what a proxy sends
 //     twice. A stream that comes late is served and ends nothing.
 //

@@ -142,15 +142,20 @@ func TestLateStream(t *testing.T) {
 	})
 }
 
-// TestOlderStreams: of a kind there is one, and of two kinds the newer stays.
+// TestOlderStreams: of two the newer stays, of any kind; what was tried in between and ended does not count.
 func TestOlderStreams(t *testing.T) {
 	run(t, Options{}, func(r *rig) {
 		first, second := r.begin(sse, anna, 1), r.begin(sse, anna, 2)
-		r.ended(true, first)
-		third := r.begin(ws, anna, 3)
 		r.pass(9 * time.Second)
-		r.ended(false, second, third)
+		r.ended(false, first, second)
 		r.pass(6 * time.Second)
+		r.ended(true, first)
+		r.ended(false, second)
+		third := r.begin(ws, anna, 3)
+		r.leave(third) // a probe that did not work, and the next one
+		third = r.begin(transport.Stream, anna, 3)
+		r.ended(false, second, third)
+		r.pass(15 * time.Second)
 		r.ended(true, second)
 		r.ended(false, third)
 		fourth := r.begin(sse, anna, 4)

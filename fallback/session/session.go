@@ -7,7 +7,7 @@ import (
 	"tidings/transport"
 )
 
-// Grace is how long a stream goes on beside a newer one of another kind, or beside polls: long enough to try which of them works.
+// Grace is how long a stream goes on beside a newer one, or beside polls: long enough to try which of them works, and to move.
 const Grace = 10 * time.Second
 
 // session is what is known of one client. It fits 64 bytes, as there may be very many.
@@ -17,7 +17,7 @@ type session struct {
 
 	poll   *gateway.Follower // that of the poll that is held
 	stream *gateway.Follower // that of the newest stream
-	former *gateway.Follower // that of the stream before, of another kind
+	former *gateway.Follower // that of the stream before
 
 	n      uint32         // of its newest request
 	until  ticks          // when it has been away for too long, if nothing of it is live then
@@ -52,14 +52,13 @@ func (s *session) pollsOn(now ticks, out *leaving) {
 
 // opens makes f the session's newest stream.
 func (s *session) opens(f *gateway.Follower, now ticks, out *leaving) {
+	if !live(s.stream) {
+		s.stream, s.former = s.former, nil // what was tried in between is over
+	}
 	out.add(s.former)
 	s.former, s.moved = nil, 0
 	if live(s.stream) {
-		if s.stream.Terms().Class == f.Terms().Class {
-			out.add(s.stream)
-		} else {
-			s.former, s.moved = s.stream, now
-		}
+		s.former, s.moved = s.stream, now
 	}
 	s.stream = f
 }
