@@ -3,16 +3,38 @@
 //   node build.mjs           writes dist
 //   node build.mjs --check   builds in memory, compares with dist, and holds the sizes to their budgets
 
+import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { parse } from "acorn";
 import { minify } from "terser";
 
 const here = new URL("./", import.meta.url);
-const banner = "/*! Tidings browser client */\n";
+const banner = "/*! Tidings */\n";
 
 /** Bytes after gzip -9. */
-const budgets = { "tidings.js": 8 * 1024, "tidings.mjs": 8 * 1024 };
+const budgets = { "tidings.js": 8 * 1024, "tidings.mjs": 5 * 1024 };
+
+// Names of members that others know, and that are not shortened: the API's (src/tidings.d.ts) and the wire's (docs/wire.md)...
+const ours = `
+  tidings default follow unfollow publish on off use close diagnose state topic data data64 type event key ttl idempotencyKey ifMatch since
+  token transports poll_ms share connections fetch WebSocket EventSource XMLHttpRequest XDomainRequest document
+  transport previous cause cursor remembered usable offer rtt_ms shared causes attempts why at hello_ms ended_ms
+  seq prev time latest gap deleted live ping hello bye ack from to reason epoch session ping_ms node code retry_ms status detail error
+  id items more head_ms wait receipt duplicate durability followers
+  websocket sse stream longpoll poll
+`;
+// ... those of browsers that TypeScript has forgotten ...
+const old = "ActiveXObject parentWindow multipart XDomainRequest ontimeout attachEvent detachEvent msCrypto";
+
+/** ... and those that it knows. terser has a list of its own, without what only stands in the objects that browsers are called with. */
+async function browsers() {
+  const lib = new URL("node_modules/typescript/lib/", here);
+  const texts = await Promise.all(["lib.dom.d.ts", "lib.es5.d.ts"].map((name) => readFile(new URL(name, lib), "utf8")));
+  return texts.flatMap((text) => [...text.matchAll(/^ {4}(?:readonly )?(\w+)\??[:(<]/gm)].map(([, name]) => name));
+}
+
+const properties = { reserved: [...`${ours} ${old}`.trim().split(/\s+/), ...(await browsers())], keep_quoted: true };
 
 /** Gives the modules in the order of their imports, the imported before the importing. */
 async function modules(entry) {
@@ -41,8 +63,15 @@ function join(texts) {
   return texts.map((text) => text.replace(/^import .*\n/gm, "").replace(/^export /gm, "")).join("\n");
 }
 
+/** Has the text know which build it is of. */
+function stamp(text) {
+  return text.replace('var build = "source";', `var build = "${createHash("sha256").update(text).digest("hex").slice(0, 8)}";`);
+}
+
 async function build() {
-  const source = join(await modules("src/tidings.js"));
+  const text = join(await modules("src/tidings.js"));
+  const source = stamp(text);
+  const recent = stamp(text.replace("var modern = false;", "var modern = true;"));
   const classic = await minify(
     `(function (root) {${source}
       if (typeof module === "object" && module.exports) {
@@ -52,12 +81,13 @@ async function build() {
         root.tidings = tidings;
       }
     })(this);`,
-    { ie8: true, ecma: 5, compress: { passes: 3 }, mangle: true, format: { ascii_only: true } },
+    { ie8: true, ecma: 5, compress: { passes: 3, unsafe: true }, mangle: { properties }, format: { ascii_only: true } },
   );
-  const module = await minify(`${source}\nexport { tidings, tidings as default };`, {
+  const module = await minify(`${recent}\nexport { tidings, tidings as default };`, {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true },
+    compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
+    mangle: { properties },
     format: { ascii_only: true },
   });
   parse(classic.code, { ecmaVersion: 3, allowReserved: "never" });

@@ -1,18 +1,19 @@
 // What a reader keeps (docs/wire.md): one cover per followed topic, and the cursor to ask with when the connection has gone.
 // Pure bookkeeping: no clocks, no network. Each follow() has a cover of its own, so that two follows of overlapping topics
-// that began at different places judge the same message apart.
+// that began at different places judge the same message apart. It is plain data: tabs hand it to each other as JSON.
 import { matches } from "./topic.js";
+import { each } from "./util.js";
 
 /**
  * @typedef {object} Cover
  * @property {string} pattern the topic or pattern as it was asked for
- * @property {string} ask     what to send as `since`: what the user asked at first, later a cursor
+ * @property {string} since   what to ask with as long as there is no position in this epoch
  * @property {string} epoch   the log that the numbers below belong to, "" while unknown
+ * @property {number} at      the position: everything up to this seq is here; -1 while there is none
  * @property {number} began   the seq at which the follow began, -1 while there is none ("no cover")
- * @property {Record<string, number>} seqs   per topic: the last seq, raised by gaps. Keys are "/" + topic: a topic may be
- *                                           called "__proto__"
- * @property {Record<string, boolean>} met   the topics that have brought a message
- * @property {Record<string, number>} told   `to` of the gaps that were told for patterns
+ * @property {Record<string, number>} seqs per topic that has brought a message: its last seq, raised by gaps. Keys are
+ *                                         "/" + topic: a topic may be called "__proto__"
+ * @property {Record<string, number>} told `to` of gaps told for patterns, and for topics without a message
  */
 
 /**
@@ -21,7 +22,7 @@ import { matches } from "./topic.js";
  * @returns {{epoch: string, seq: number} | null}
  */
 export function parseCursor(text) {
-  var parts = /^([a-z0-9]{8,16})-(\d+)(\.\d+)*$/.exec(String(text));
+  var parts = /^([a-z0-9]{8,16})-(\d+)(\.\d+)*$/.exec(/** @type {any} */ (text));
   return parts && { epoch: parts[1], seq: +parts[2] };
 }
 
@@ -31,16 +32,17 @@ export function parseCursor(text) {
  * @returns {Cover}
  */
 export function makeCover(pattern, since) {
-  var point = parseCursor(since);
-  return {
-    pattern: pattern,
-    ask: since,
-    epoch: point ? point.epoch : "",
-    began: point ? point.seq : -1,
-    seqs: {},
-    met: {},
-    told: {}
-  };
+  var point = parseCursor(since) || { epoch: "", seq: -1 };
+  return { pattern: pattern, since: since, epoch: point.epoch, at: point.seq, began: point.seq, seqs: {}, told: {} };
+}
+
+/**
+ * What to send as `since` (rule 5).
+ * @param {Cover} cover
+ * @returns {string}
+ */
+export function askOf(cover) {
+  return cover.at < 0 ? cover.since : cover.epoch + "-" + cover.at;
 }
 
 /**
@@ -51,9 +53,8 @@ export function makeCover(pattern, since) {
  */
 export function coverOf(cover, topic) {
   var key = "/" + topic;
-  var seq = cover.seqs[key];
   // A gap may come before the follow is live: then whichever reaches further counts.
-  return cover.met[key] ? seq : Math.max(seq || -1, cover.began);
+  return cover.seqs[key] || Math.max(cover.told[key] || -1, cover.began);
 }
 
 /**
@@ -66,17 +67,16 @@ export function take(cover, message) {
   var key = "/" + message.topic;
   var seq = coverOf(cover, message.topic);
   // A topic without a message and without a begin has nothing that `prev` could be compared with.
-  var whole = message.latest || (!cover.met[key] && cover.began < 0) || message.prev <= seq;
+  var whole = message.latest || (!cover.seqs[key] && cover.began < 0) || message.prev <= seq;
   if (message.seq <= seq) {
     return 0;
   }
   for (var pattern in cover.told) {
     // A gap for a pattern raises no cover, but it did state what is missing up to its end.
-    whole = whole || (message.prev <= cover.told[pattern] && matches(pattern.slice(1), message.topic));
+    whole = whole || (message.prev <= cover.told[pattern] && matches(pattern, key));
   }
   cover.seqs[key] = message.seq;
-  cover.met[key] = true;
-  advance(cover, cover.epoch + "-" + message.seq);
+  advance(cover, message.seq);
   return whole ? 1 : 2;
 }
 
@@ -89,18 +89,11 @@ export function take(cover, message) {
  */
 export function raise(cover, topic, to) {
   var key = "/" + topic;
-  if (topic.indexOf("*") >= 0) {
-    if (to <= (cover.told[key] || 0)) {
-      return false;
-    }
-    cover.told[key] = to;
-    return true;
+  var news = to > Math.max(coverOf(cover, topic), 0) && matches(cover.pattern, topic);
+  if (news) {
+    (cover.seqs[key] ? cover.seqs : cover.told)[key] = to;
   }
-  if (!matches(cover.pattern, topic) || to <= Math.max(coverOf(cover, topic), 0)) {
-    return false;
-  }
-  cover.seqs[key] = to;
-  return true;
+  return news;
 }
 
 /**
@@ -108,38 +101,32 @@ export function raise(cover, topic, to) {
  * @param {Cover} cover
  */
 export function forget(cover) {
-  cover.began = -1;
+  cover.since = askOf(cover);
+  cover.at = cover.began = -1;
   cover.seqs = {};
-  cover.met = {};
   cover.told = {};
 }
 
 /**
- * The follow has begun at this cursor, or is `live` at it: from now on topics without a message have a cover (rule 4).
+ * The follow has caught up at this seq: from now on topics without a message have a cover (rule 4).
  * It changes nothing in a follow that had a begin.
  * @param {Cover} cover
- * @param {string} cursor
+ * @param {number} seq
  */
-export function settle(cover, cursor) {
-  var point = parseCursor(cursor);
-  if (point && cover.began < 0) {
-    cover.epoch = point.epoch;
-    cover.began = point.seq;
+export function settle(cover, seq) {
+  if (cover.began < 0) {
+    cover.began = seq;
   }
-  advance(cover, cursor);
+  advance(cover, seq);
 }
 
 /**
- * Everything of this follow up to the cursor is here: ask from there the next time (rule 5). Never goes back within an epoch.
+ * Everything of this follow up to the seq is here: ask from there the next time (rule 5). Never goes back within an epoch.
  * @param {Cover} cover
- * @param {string} cursor
+ * @param {number} seq
  */
-export function advance(cover, cursor) {
-  var to = parseCursor(cursor);
-  var from = parseCursor(cover.ask);
-  if (to && !(from && from.epoch === to.epoch && from.seq >= to.seq)) {
-    cover.ask = cursor;
-  }
+export function advance(cover, seq) {
+  cover.at = Math.max(cover.at, seq);
 }
 
 /**
@@ -158,16 +145,36 @@ export function enter(cover, epoch) {
 }
 
 /**
+ * What to ask for follows, each topic once.
+ * @param {readonly {cover: Cover}[]} follows
+ * @returns {Record<string, string>} `since` per "/" + topic
+ */
+export function asksOf(follows) {
+  /** @type {Record<string, string>} */
+  var asked = {};
+  each(follows, function (follow) {
+    var key = "/" + follow.cover.pattern;
+    asked[key] = earlier(asked[key] || askOf(follow.cover), askOf(follow.cover));
+  });
+  return asked;
+}
+
+/**
  * What to ask for one topic that two follows began at different places: the one that brings more. The other drops by its cover.
  * @param {string} a
  * @param {string} b
  * @returns {string}
  */
 export function earlier(a, b) {
-  var x = parseCursor(a);
-  var y = parseCursor(b);
-  if (x && y && x.epoch === y.epoch) {
-    return x.seq < y.seq ? a : b;
-  }
-  return a === "all" || b === "now" || (y && a !== "now" && !x) ? a : b;
+  return order(a) < order(b) ? a : b;
+}
+
+/**
+ * Less for what brings more. What a number or a time of messages brings may be more than what is behind any cursor.
+ * @param {string} since
+ * @returns {number}
+ */
+function order(since) {
+  var point = parseCursor(since);
+  return point ? point.seq : since === "all" ? -2 : since === "now" ? 1 / 0 : -1;
 }

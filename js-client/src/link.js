@@ -1,21 +1,16 @@
 // One connection on one transport, from the attempt to its end: what it was asked for, whether it has said hello,
 // whether it is still alive. What it brings is receive.js's, what becomes of it reader.js's.
-import { advance, earlier } from "./cover.js";
-import { parse } from "./http.js";
+import { askOf, asksOf, earlier } from "./cover.js";
 import { openPoll } from "./transports/poll.js";
 import { openSSE } from "./transports/sse.js";
 import { openStream } from "./transports/stream.js";
 import { openWebSocket } from "./transports/websocket.js";
-import { followAddress } from "./wire.js";
+import { attempt, each, now, parse, place } from "./util.js";
+import { followQuery } from "./wire.js";
 
 /**
  * @typedef {import("./http.js").Ending} Ending
- *
- * @typedef {object} Follow
- * @property {number} id
- * @property {import("./cover.js").Cover} cover
- * @property {(message: any) => void} fn
- * @property {boolean} closed
+ * @typedef {import("./receive.js").Follow} Follow
  *
  * What a transport may know of what it is to fetch. Each call asks anew, from where the reader stands at that moment.
  * @typedef {object} Way
@@ -23,63 +18,74 @@ import { followAddress } from "./wire.js";
  * @property {string} base
  * @property {import("./http.js").Env} env
  * @property {number | undefined} poll_ms
- * @property {(more: string) => string} url the address with further parameters; "" when it would be too long
- * @property {(more: string) => string} need the same, and throws
- * @property {(more: string) => import("./http.js").Call} call a GET, or a POST where that would be too long
+ * @property {boolean} [paged] more came than fits into one answer
+ * @property {() => string} bare the address without topics
+ * @property {(more: string, as?: string) => string} url the address with further parameters; "" when it would be too long
+ * @property {(more: string, post?: boolean) => import("./http.js").Call} call a GET, or a POST where that is wanted, or would be too long
  *
  * What a transport tells. It never does so before its open function has returned.
  * @typedef {object} Sink
- * @property {(text: string) => void} text    one object of the wire
- * @property {(answer: any) => void}  answer  a poll's answer
- * @property {() => void}             heard   bytes came
- * @property {(ms: number) => void}   watch   it is dead if nothing is heard for so long; 0: no limit
- * @property {(ending: Ending) => void} end   it is over
+ * @property {(text: any) => void}    text   one object of the wire
+ * @property {(value: any) => void}   object the same, read already
+ * @property {() => void}             heard  bytes came
+ * @property {(ms: number) => void}   watch  it is dead if nothing is heard for so long; 0: no limit
+ * @property {() => void}             renew  it should be begun anew before long
+ * @property {(ending: Ending) => void} end  it is over
  *
  * @typedef {object} Handle
  * @property {() => void} close               it tells nothing any more
  * @property {(value: object) => void} [send] where there is a way upstream
  * @property {() => void} [change]            ask anew at once, for other topics
+ * @property {(answer: any) => void} [take]   an answer that came with something else
  * @property {boolean} [bare]                 it was opened without topics: they go upstream
  *
- * @typedef {object} Link
- * @property {string} name
- * @property {string} why                     start, probe, use, follow, or how the one before it ended
+ * @typedef {object} Own
+ * @property {Handle} handle
  * @property {Follow[]} follows               what it was asked for
- * @property {Record<string, string>} asked   `since` per topic or pattern. Keys are "/" + topic here and below
- * @property {Record<string, boolean>} ready  ids of the follows that take its messages
- * @property {Record<string, boolean>} live   topics and patterns that have caught up on it
- * @property {Record<string, boolean>} told   ids of the follows whose catching up was reported, of polls
- * @property {Record<string, Follow[]>} sent  by id: what waits for an ack
- * @property {boolean} now                    it was asked for "now" and nothing else
+ * @property {Record<string, string>} asked   `since` per topic or pattern. Keys are "/" + topic
  * @property {string} epoch
- * @property {string} cursor                  the position
- * @property {number} seq                     the position's
- * @property {boolean} restarted              it began with another epoch than the reader had
- * @property {number} spoke                   when it said hello, 0 before
- * @property {boolean} proven                 it has brought something after hello
- * @property {boolean} over
- * @property {number} heard
- * @property {number} limit
- * @property {any} dog                        timer: silence
- * @property {any} greet                      timer: no hello
- * @property {Handle | null} handle
+ * @property {any} entry                      of diagnose(): transport, why, at, hello_ms, ended_ms, cause
+ * @property {number} [opened]                when the attempt began: a count
+ * @property {number} [served]                when it came to serve: the same count
+ * @property {number} [spoke]                 when it said hello
+ * @property {boolean} [sure]                 the transport has proven itself before: no proof is asked for
+ * @property {boolean} [spare]                it only stands in for what is remembered
+ * @property {boolean} [fresh]                some were asked for by something else than a cursor
+ * @property {boolean} [shared]               its answers are the same for everybody
+ * @property {number} [asked_at]              when a ping was sent
+ * @property {any} [got]                      it has brought a message
+ * @property {any[]} [held]                   what it brought while it was not trusted yet
+ * @property {string} [step]                  what it tells the gateway of the transport before it
+ * @property {boolean} [over]
+ * @property {number} [last]                  when it was heard last
+ * @property {any} [dog]                      timer: silence
+ * @property {any} [greet]                    timer: no hello, no proof
+ *
+ * @typedef {Way & Sink & Own} Link
  *
  * Whom a link tells.
  * @typedef {object} Host
- * @property {(link: Link) => {topic: string, since: string}[]} wanted notes in the link what it is asked for, and lists it
- * @property {(link: Link, hello: any) => void} hello   the first word
- * @property {(link: Link, value: any) => void} object  each object after it
- * @property {(link: Link, answer: any) => void} answer a poll's answer, the first included
+ * @property {(link: Link) => Follow[]} wanted what to follow
+ * @property {(link: Link) => string} common   what a request says beside: an "&" in front of each parameter
+ * @property {(link: Link, value: any) => void} object
+ * @property {(link: Link) => void} quiet      nothing was heard for too long
+ * @property {(link: Link) => void} renew
  * @property {(link: Link, ending: Ending) => void} end
  *
  * @typedef {object} Config
  * @property {import("./http.js").Env} env
  * @property {string} base
- * @property {() => string} token
+ * @property {string} token
+ * @property {boolean} [closed] nothing is sent again
  * @property {number | undefined} poll_ms
+ * @property {boolean} frugal no more than two connections at a time, one down and one up
  * @property {ReturnType<typeof import("./ladder.js").makeLadder>} ladder
  * @property {(type: string, value: any) => void} report
+ * @property {(expired: boolean, then: () => void) => void} authorize sees to it that the token is good
  */
+
+// Longer addresses are cut or refused somewhere on the way.
+var longest = 2000;
 
 /** @type {Record<string, (way: Way, sink: Sink) => Handle>} */
 var openers = {
@@ -90,240 +96,171 @@ var openers = {
   poll: openPoll
 };
 
-export function now() {
-  return +new Date();
-}
-
 /**
  * @param {string} name
- * @param {string} why
- * @returns {Link}
- */
-export function makeLink(name, why) {
-  return {
-    name: name,
-    why: why,
-    follows: [],
-    asked: {},
-    ready: {},
-    live: {},
-    told: {},
-    sent: {},
-    now: false,
-    epoch: "",
-    cursor: "",
-    seq: -1,
-    restarted: false,
-    spoke: 0,
-    proven: false,
-    over: false,
-    heard: 0,
-    limit: 0,
-    dog: null,
-    greet: null,
-    handle: null
-  };
-}
-
-/**
- * Begins the attempt.
- * @param {Link} link
  * @param {Config} config
  * @param {Host} host
- * @param {number} patience how long to wait for hello, in ms
+ * @returns {Link} which open() begins
  */
-export function openLink(link, config, host, patience) {
-  /** @param {string} more */
-  function url(more) {
-    return followAddress(config.base, link.name, host.wanted(link), more);
+export function makeLink(name, config, host) {
+  /**
+   * What is asked now, each topic once.
+   * @param {string} more
+   * @param {string} [as]
+   */
+  function query(more, as) {
+    link.follows = host.wanted(link);
+    link.asked = asksOf(link.follows);
+    link.fresh = false;
+    each(link.follows, function (follow) {
+      link.fresh = link.fresh || follow.cover.at < 0;
+      follow.ready = follow.live || askOf(follow.cover) !== "now";
+    });
+    return "transport=" + (as || name) + followQuery("topic", link.asked, link.shared) + host.common(link) + more;
   }
 
-  /** @type {Way} */
-  var way = {
-    name: link.name,
+  /** @type {Link} */
+  var link = {
+    name: name,
     base: config.base,
     env: config.env,
     poll_ms: config.poll_ms,
-    url: url,
-    need: function (more) {
-      var address = url(more);
-      if (!address) {
-        throw new Error("too many topics for a URL");
-      }
-      return address;
+    follows: [],
+    asked: {},
+    epoch: "",
+    entry: { transport: name, at: now(), cause: "" },
+    handle: /** @type {any} */ ({}),
+    bare: function () {
+      link.follows = [];
+      link.asked = {};
+      return config.base + "/topics?transport=" + name + host.common(link);
     },
-    call: function (more) {
-      var token = config.token();
-      var address = url(more);
-      if (address) {
-        return { url: address, token: token };
-      }
-      /** @type {any} */
-      var body = { follow: host.wanted(link), transport: link.name };
-      if (more) {
-        body.wait = +more.slice("wait=".length);
-      }
-      return { method: "POST", url: config.base + "/follow", body: JSON.stringify(body), token: token };
-    }
-  };
-
-  /** @type {Sink} */
-  var sink = {
+    url: function (more, as) {
+      var url = config.base + "/topics?" + query(more, as);
+      return url.length > longest ? "" : url;
+    },
+    call: function (more, post) {
+      var text = query(more);
+      return post || text.length > longest
+        ? { url: config.base + "/follow?", body: text, token: config.token }
+        : { url: config.base + "/topics?" + text, token: config.token };
+    },
     heard: function () {
-      link.heard = now();
+      link.last = now();
     },
+    // Time is told by the clock on the wall: timers sleep with the machine.
     watch: function (ms) {
-      watch(link, ms, host);
-    },
-    text: function (text) {
-      var value = typeof text === "string" && parse(text);
-      link.heard = now();
-      if (value && !link.over) {
-        if (link.spoke) {
-          host.object(link, value);
-        } else if (value.hello) {
-          host.hello(link, value.hello);
+      function bark() {
+        var left = /** @type {number} */ (link.last) + ms - now();
+        if (left <= 0) {
+          host.quiet(link);
+          left = ms;
+        }
+        if (ms && !link.over) {
+          link.dog = setTimeout(bark, left);
         }
       }
-    },
-    answer: function (value) {
-      if (!link.over) {
-        host.answer(link, value);
+      clearTimeout(link.dog);
+      link.heard();
+      if (ms) {
+        bark();
       }
+    },
+    text: function (text) {
+      link.object(parse(text));
+    },
+    object: function (value) {
+      link.heard();
+      if (value && !link.over) {
+        host.object(link, value);
+      }
+    },
+    renew: function () {
+      host.renew(link);
     },
     end: function (ending) {
       host.end(link, ending);
     }
   };
+  return link;
+}
 
-  link.greet = setTimeout(function () {
-    host.end(link, { cause: "no hello" });
-  }, patience);
+/** @param {Link} link */
+export function open(link) {
   try {
-    link.handle = openers[link.name](way, sink);
+    link.handle = openers[link.name](link, link);
   } catch (error) {
     setTimeout(function () {
-      host.end(link, { cause: "refused" });
+      link.end({ cause: "refused" });
     }, 0);
   }
 }
 
 /**
- * The link is dead if nothing is heard on it for so long.
+ * Ends the link. Nothing that it brings counts any more.
  * @param {Link} link
- * @param {number} ms 0: no limit
- * @param {Host} host
+ * @param {string} cause
  */
-export function watch(link, ms, host) {
-  function bark() {
-    var left = link.heard + link.limit - now();
-    if (left > 0) {
-      link.dog = setTimeout(bark, left);
-    } else {
-      host.end(link, { cause: "silent" });
-    }
-  }
+export function shut(link, cause) {
+  link.over = true;
   clearTimeout(link.dog);
-  link.limit = ms;
-  link.heard = now();
-  if (ms && !link.over) {
-    link.dog = setTimeout(bark, ms);
-  }
+  clearTimeout(link.greet);
+  link.entry.ended_ms = now() - link.entry.at;
+  link.entry.cause = cause;
+  attempt(link.handle.close);
 }
 
 /**
- * Ends the link. Nothing that it brings counts any more.
- * @param {Link | null} link
+ * Sends up a two-way link what was followed and closed since it was asked.
+ * @param {Link} link
+ * @param {Follow[]} follows
+ * @param {(follow: Follow, cursor: string) => void} join called for each that begins where another one of its topic stands
+ * @returns {boolean} false: it takes a new connection, nothing was sent
  */
-export function shut(link) {
-  if (link) {
-    fold(link);
-    link.over = true;
-    clearTimeout(link.dog);
-    clearTimeout(link.greet);
-    if (link.handle) {
-      try {
-        link.handle.close();
-      } catch (error) {
-        // Nothing depends on it.
+export function extend(link, follows, join) {
+  var send = link.handle.send;
+  /** @type {Record<string, Follow>} */
+  var there = {};
+  /** @type {Record<string, string>} */
+  var added = {};
+  /** @type {Follow[]} */
+  var joining = [];
+  var fits = send;
+  each(follows, function (follow) {
+    var cover = follow.cover;
+    var key = "/" + cover.pattern;
+    var twin = there[key];
+    var since = askOf(cover);
+    if (place(link.follows, follow) < 0) {
+      follow.live = false;
+      follow.ready = since !== "now";
+      if (!(key in link.asked)) {
+        added[key] = earlier(added[key] || since, since);
+        follow.ready = false; // Before its ack, what comes is for others: what lies before it is still to come.
+      } else if (twin && twin.live && (!follow.ready || (twin.cover.epoch === cover.epoch && twin.cover.at <= cover.at))) {
+        joining.push(follow);
+      } else if (follow.ready) {
+        // The same topic from elsewhere: only a new connection can begin early enough for both.
+        fits = undefined;
       }
     }
-  }
-}
-
-/**
- * Notes in the link what it is asked for, and lists it, each topic once.
- * @param {Link} link
- * @param {Follow[]} follows
- * @returns {{topic: string, since: string}[]}
- */
-export function ask(link, follows) {
-  var list = [];
-  var i;
-  var cover;
-  var key;
-  link.follows = follows.slice();
-  link.asked = {};
-  link.ready = {};
-  link.now = true;
-  for (i = 0; i < follows.length; i++) {
-    cover = follows[i].cover;
-    key = "/" + cover.pattern;
-    link.now = link.now && cover.ask === "now";
-    if (link.asked[key] === undefined) {
-      list.push({ topic: cover.pattern, since: "" });
-      link.asked[key] = cover.ask;
-    } else {
-      link.asked[key] = earlier(link.asked[key], cover.ask);
+    there[key] = twin || follow;
+  });
+  if (fits) {
+    link.follows = follows;
+    for (var key in link.asked) {
+      if (!there[key]) {
+        delete link.asked[key];
+        fits({ id: 0, unfollow: [key.slice(1)] });
+      }
     }
-  }
-  for (i = 0; i < follows.length; i++) {
-    cover = follows[i].cover;
-    // Who asked for "now" beside one that asked for more waits until that has come.
-    link.ready[follows[i].id] = cover.ask !== "now" || link.asked["/" + cover.pattern] === "now";
-  }
-  for (i = 0; i < list.length; i++) {
-    list[i].since = link.asked["/" + list[i].topic];
-  }
-  return list;
-}
-
-/**
- * A connection's position counts for everything that is live on it.
- * @param {Link} link
- */
-export function fold(link) {
-  for (var i = 0; i < link.follows.length; i++) {
-    var cover = link.follows[i].cover;
-    if (!link.over && link.ready[link.follows[i].id] && link.live["/" + cover.pattern]) {
-      advance(cover, link.cursor);
+    for (key in added) {
+      link.asked[key] = added[key];
+      fits({ id: key.slice(1), follow: [{ topic: key.slice(1), since: added[key] }] });
     }
+    each(joining, function (follow) {
+      join(follow, askOf(there["/" + follow.cover.pattern].cover));
+    });
   }
-}
-
-/**
- * @param {Follow[]} list
- * @param {Follow} follow
- */
-export function has(list, follow) {
-  for (var i = 0; i < list.length; i++) {
-    if (list[i] === follow) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/**
- * Whether the link was asked for exactly these follows.
- * @param {Link} link
- * @param {Follow[]} follows
- */
-export function serves(link, follows) {
-  for (var i = 0; i < follows.length; i++) {
-    if (!has(link.follows, follows[i])) {
-      return false;
-    }
-  }
-  return link.follows.length === follows.length;
+  return !!fits;
 }

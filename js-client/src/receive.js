@@ -1,328 +1,129 @@
-// What a link brings after its hello: messages, gaps, positions, acks. Each moves covers and is reported.
-import { advance, enter, forget, parseCursor, raise, settle, take } from "./cover.js";
-import { ask, has } from "./link.js";
+// What a connection brings: hello, messages, gaps, positions. Each moves covers and is told to those whom it concerns.
+import { advance, askOf, enter, forget, parseCursor, raise, settle, take } from "./cover.js";
 import { matches } from "./topic.js";
+import { attempt, each, failure } from "./util.js";
 import { message } from "./wire.js";
 
 /**
- * @typedef {import("./link.js").Link} Link
- * @typedef {import("./link.js").Follow} Follow
+ * A follow of this tab's, or what stands here for one of another tab's (tabs.js).
+ * @typedef {object} Follow
+ * @property {string} id
+ * @property {string} tab    whose it is, "" for this one's
+ * @property {import("./cover.js").Cover} cover
+ * @property {((message: any) => void) | undefined} fn
+ * @property {boolean} [closed]
+ * @property {boolean} [ready]  takes messages: not before `live`, if it asked for "now" beside one that asked for more
+ * @property {boolean} [live]   has caught up on the connection that serves
+ *
  * @typedef {(type: string, value: any) => void} Report
+ *
+ * @typedef {object} Source
+ * @property {string} epoch
+ * @property {Follow[]} follows what it was asked for
+ * @property {boolean} [shared] its answers are the same for everybody: they state no gaps
  */
 
 /**
- * Calls into the application, whose mistakes are shown as such and stop nothing here.
- * @param {(value: any) => void} fn
- * @param {any} value
- */
-export function safely(fn, value) {
-  try {
-    fn(value);
-  } catch (error) {
-    setTimeout(function () {
-      throw error;
-    }, 0);
-  }
-}
-
-/**
- * @param {string} text
- * @param {any} details
- * @returns {Error}
- */
-export function failure(text, details) {
-  /** @type {any} */
-  var error = new Error("tidings: " + text);
-  for (var name in details) {
-    error[name] = details[name];
-  }
-  return error;
-}
-
-/**
- * The log that the link reads has this epoch.
- * @param {Link} link
- * @param {string} epoch
- * @param {boolean} fromHere its follows begin at the position
- * @param {Report} report
- */
-export function begin(link, epoch, fromHere, report) {
-  /** @type {Record<string, boolean>} */
-  var lost = {};
-  link.epoch = epoch;
-  for (var i = 0; i < link.follows.length; i++) {
-    var cover = link.follows[i].cover;
-    if (enter(cover, epoch)) {
-      lost["/" + cover.pattern] = true;
-    }
-    if (fromHere) {
-      settle(cover, link.cursor);
-    }
-  }
-  for (var key in lost) {
-    link.restarted = true;
-    report("gap", { topic: key.slice(1), from: 0, to: 0, reason: "restart" });
-  }
-}
-
-/**
- * One object of the wire, but hello and bye.
- * @param {Link} link
+ * Takes in one object of the wire.
+ * @param {Source} source
  * @param {any} value
  * @param {Report} report
+ * @param {(touched: Follow[]) => void} [pass] is told whom it concerned before the application gets it, and may change it
+ * @returns {Follow[]} whom it concerned
  */
-export function receive(link, value, report) {
-  if (value.topic && value.seq) {
-    deliver(link, value, report);
-  } else if (value.gap) {
-    lift(link, "gap", value.gap, report);
-  } else if (value.deleted) {
-    lift(link, "deleted", value.deleted, report);
-  } else if (value.ping) {
-    move(link, value.ping.cursor);
-  } else if (value.live) {
-    live(link, value.live, report);
-  }
-}
-
-/**
- * @param {Link} link
- * @param {string} to
- */
-function move(link, to) {
-  var point = parseCursor(to);
-  if (point && point.epoch === link.epoch && point.seq > link.seq) {
-    link.seq = point.seq;
-    link.cursor = to;
-  }
-}
-
-/**
- * @param {Link} link
- * @param {any} value
- * @param {Report} report
- */
-function deliver(link, value, report) {
-  var takers = [];
-  var isLive = false;
-  // Something is missing only if it is for every follow: one that joined on an open connection hears nothing from before.
-  var missing = true;
-  var i;
-  for (i = 0; i < link.follows.length; i++) {
-    var follow = link.follows[i];
-    if (link.ready[follow.id] && !follow.closed && matches(follow.cover.pattern, value.topic)) {
-      var verdict = take(follow.cover, value);
-      isLive = isLive || link.live["/" + follow.cover.pattern];
-      missing = missing && verdict === 2;
-      if (verdict) {
-        takers.push(follow);
-      }
-    }
-  }
-  message(value, link.epoch);
-  if (isLive) {
-    // Only what is live moves the position: a catch-up may run ahead of the rest of the connection.
-    move(link, value.cursor);
-  }
-  if (missing && takers.length) {
-    report(
-      "error",
-      failure("messages are missing before " + value.cursor + " in " + value.topic, {
-        topic: value.topic,
-        cursor: value.cursor,
-        cause: "missing"
-      })
-    );
-  }
-  for (i = 0; i < takers.length; i++) {
-    if (!takers[i].closed) {
-      safely(takers[i].fn, value);
-    }
-  }
-}
-
-/**
- * @param {Link} link
- * @param {string} type gap or deleted
- * @param {any} value
- * @param {Report} report
- */
-function lift(link, type, value, report) {
-  var news = !value.to;
-  for (var i = 0; i < link.follows.length; i++) {
-    var cover = link.follows[i].cover;
-    if (link.ready[link.follows[i].id]) {
-      if (value.reason === "unknown_cursor" && (cover.pattern === value.topic || matches(value.topic, cover.pattern))) {
-        forget(cover); // What we thought to have is ahead of the log: what it retains comes with lower seqs.
-      }
-      news = raise(cover, value.topic, value.to) || news;
-    }
-  }
-  // A restart was reported when the epoch changed.
-  if (news && !(link.restarted && value.reason === "restart")) {
-    report(type, value);
-  }
-}
-
-/**
- * @param {Link} link
- * @param {{topic: string, cursor: string}} value
- * @param {Report} report
- */
-function live(link, value, report) {
-  link.live["/" + value.topic] = true;
-  for (var i = 0; i < link.follows.length; i++) {
-    if (link.follows[i].cover.pattern === value.topic) {
-      caughtUp(link, link.follows[i], value.cursor);
-    }
-  }
-  report("live", value);
-}
-
-/**
- * @param {Link} link
- * @param {Follow} follow
- * @param {string} cursor
- */
-function caughtUp(link, follow, cursor) {
-  enter(follow.cover, link.epoch);
-  settle(follow.cover, cursor);
-  link.ready[follow.id] = true;
-}
-
-/**
- * A poll's cursor, after its items. Where there is no more to come it says what `live` says on a stream.
- * @param {Link} link
- * @param {{cursor: string, more: boolean}} answer
- * @param {Report} report
- */
-export function arrive(link, answer, report) {
-  /** @type {Record<string, boolean>} */
-  var fresh = {};
-  move(link, answer.cursor);
-  for (var i = 0; i < link.follows.length; i++) {
-    var follow = link.follows[i];
-    if (!answer.more) {
-      caughtUp(link, follow, answer.cursor);
-      if (!link.told[follow.id]) {
-        link.told[follow.id] = fresh["/" + follow.cover.pattern] = true;
-      }
-    } else if (link.ready[follow.id]) {
-      advance(follow.cover, answer.cursor);
-    }
-  }
-  for (var key in fresh) {
-    report("live", { topic: key.slice(1), cursor: answer.cursor });
-  }
-}
-
-/**
- * Sends up a two-way link what was followed and closed since it was asked.
- * @param {Link} link
- * @param {Follow[]} follows
- * @param {() => number} number gives ids
- * @returns {boolean} false: it takes a new connection, nothing was sent
- */
-export function upstream(link, follows, number) {
-  var send = /** @type {any} */ (link.handle).send;
-  /** @type {Record<string, boolean>} */
-  var kept = {};
+export function receive(source, value, report, pass) {
+  var hole = value.gap || value.deleted;
+  var it = hole || value.live || value.ping || value;
+  var point = parseCursor(it.cursor) || { seq: 0 };
   /** @type {Follow[]} */
-  var added = [];
-  var joining = [];
-  var items = [];
-  var gone = [];
-  var i;
-  var id;
-  var key;
-  for (i = 0; i < follows.length; i++) {
-    var follow = follows[i];
-    key = "/" + follow.cover.pattern;
-    if (!has(link.follows, follow)) {
-      if (link.asked[key] === undefined && !kept[key]) {
-        items.push({ topic: follow.cover.pattern, since: follow.cover.ask });
-        added.push(follow);
-      } else if (follow.cover.ask === "now" && link.live[key]) {
-        joining.push(follow);
+  var touched = [];
+  /** @type {Follow[]} */
+  var takers = [];
+  /** What is to be reported, each once, however many follow the same. @type {Record<string, any>} */
+  var news = {};
+  var moves = false;
+  var whole = false;
+
+  each(source.follows, function (follow) {
+    var cover = follow.cover;
+    var caught = value.live && (!it.topic || it.topic === cover.pattern);
+    var concerns = caught || value.hello;
+    /**
+     * @param {string} name an event's, and what tells it from others of the kind
+     * @param {any} what
+     */
+    function tell(name, what) {
+      if (!follow.tab) {
+        news[name] = what;
+      }
+    }
+    if (value.hello || (value.ack && value.ack.id === cover.pattern)) {
+      follow.live = false;
+      follow.ready = askOf(cover) !== "now";
+    }
+    if (follow.ready || caught) {
+      follow.ready = true;
+      if (enter(cover, source.epoch)) {
+        tell("gap " + cover.pattern, { topic: cover.pattern, from: 0, to: 0, reason: "restart" });
+      }
+      if (caught) {
+        settle(cover, point.seq);
+        if (it.topic || !follow.live) {
+          tell("live " + cover.pattern, { topic: cover.pattern, cursor: it.cursor });
+        }
+        follow.live = true;
+      } else if (hole) {
+        if (it.reason === "unknown_cursor" && matches(it.topic, cover.pattern)) {
+          forget(cover); // What we thought to have is ahead of the log: what it retains comes with lower seqs.
+        }
+        // A restart was told when the epoch changed.
+        concerns = raise(cover, it.topic, it.to) || (!it.to && it.reason !== "restart");
+        if (concerns) {
+          tell(value.gap ? "gap" : "deleted", it);
+        }
+      } else if (value.ping && follow.live) {
+        advance(cover, point.seq);
+      } else if (value.seq && matches(cover.pattern, it.topic) && !follow.closed) {
+        concerns = true;
+        moves = moves || !!follow.live;
+        var verdict = take(cover, value);
+        if (verdict && !follow.tab) {
+          takers.push(follow);
+          whole = whole || verdict < 2;
+        }
+      }
+    }
+    if (concerns) {
+      touched.push(follow);
+    }
+  });
+  if (pass) {
+    pass(touched);
+  }
+  for (var name in news) {
+    report(name.split(" ")[0], news[name]);
+  }
+  // Only what is live moves the positions: a catch-up may run ahead of the rest of the connection.
+  each(source.follows, function (follow) {
+    if (moves && follow.live) {
+      advance(follow.cover, value.seq);
+    }
+  });
+  if (takers.length) {
+    message(value, source.epoch);
+    // Something is missing only if it is for every follow: one that joined on an open connection hears nothing from before.
+    if (!whole) {
+      if (source.shared) {
+        report("gap", { topic: value.topic, from: 0, to: value.prev, reason: "expired" });
       } else {
-        // The same topic from elsewhere: only a new connection can begin early enough for both.
-        return false;
+        report("error", failure("messages are missing", { topic: value.topic, cursor: value.cursor, cause: "missing" }));
       }
     }
-    kept[key] = true;
-  }
-  for (i = 0; i < joining.length; i++) {
-    caughtUp(link, joining[i], link.cursor);
-  }
-  for (key in link.asked) {
-    if (!kept[key]) {
-      gone.push(key.slice(1));
-    }
-  }
-  for (i = 0; i < gone.length; i++) {
-    delete link.asked["/" + gone[i]];
-    delete link.live["/" + gone[i]];
-  }
-  for (i = 0; i < items.length; i++) {
-    link.asked["/" + items[i].topic] = items[i].since;
-  }
-  link.follows = follows.slice();
-  if (gone.length) {
-    send({ id: number(), unfollow: gone });
-  }
-  if (items.length) {
-    id = number();
-    link.sent[id] = added;
-    send({ id: id, follow: items });
-  }
-  return true;
-}
-
-/**
- * Sends all that is followed up a two-way link that was opened without topics.
- * @param {Link} link
- * @param {Follow[]} follows
- * @param {number} id
- */
-export function upstreamAll(link, follows, id) {
-  var items = ask(link, follows);
-  link.ready = {}; // Not before the ack.
-  link.sent[id] = link.follows;
-  /** @type {any} */ (link.handle).send({ id: id, follow: items });
-}
-
-/**
- * The answer to what went upstream.
- * @param {Link} link
- * @param {any} value
- * @param {Report} report
- * @param {(follow: Follow) => void} remove ends a follow that was refused
- */
-export function acknowledge(link, value, report, remove) {
-  var list = link.sent[value.id] || [];
-  delete link.sent[value.id];
-  for (var i = 0; i < list.length; i++) {
-    var cover = list[i].cover;
-    if (value.error) {
-      remove(list[i]);
-      report(
-        "error",
-        failure(cover.pattern + ": " + (value.error.detail || value.error.code), {
-          topic: cover.pattern,
-          code: value.error.code,
-          status: value.error.status
-        })
-      );
-    } else {
-      var asked = link.asked["/" + cover.pattern];
-      if (enter(cover, link.epoch)) {
-        link.restarted = true;
-        report("gap", { topic: cover.pattern, from: 0, to: 0, reason: "restart" });
+    each(takers, function (follow) {
+      if (!follow.closed) {
+        attempt(/** @type {(message: any) => void} */ (follow.fn), value, true);
       }
-      if (asked === "now" && value.at) {
-        settle(cover, value.at);
-      }
-      link.ready[list[i].id] = cover.ask !== "now" || asked === "now";
-    }
+    });
   }
+  return touched;
 }

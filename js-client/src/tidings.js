@@ -1,9 +1,10 @@
 // The client's face: tidings(url, options). tidings.d.ts documents it.
-import { canStream } from "./http.js";
-import { makeLadder, names, place } from "./ladder.js";
-import { makeReader } from "./reader.js";
-import { failure, safely } from "./receive.js";
+import { modern } from "./build.js";
+import { makeLadder } from "./ladder.js";
 import { publish } from "./publish.js";
+import { makeReader } from "./reader.js";
+import { canShare, makeTabs } from "./tabs.js";
+import { attempt, each, failure, filter, names, place, root } from "./util.js";
 
 /**
  * What there is to work with. Options come first: a test or an old Node brings its own.
@@ -11,48 +12,21 @@ import { publish } from "./publish.js";
  * @returns {import("./http.js").Env}
  */
 function environment(options) {
+  // Without a way to abort it fetch would leave its connections behind; without one to read it is no better than what came before.
+  var fetches = modern || (root.AbortController && root.ReadableStream && root.TextDecoder);
   /** @type {import("./http.js").Env} */
-  var env = { fetch: options.fetch, WebSocket: options.WebSocket, EventSource: options.EventSource };
-  if (typeof XMLHttpRequest !== "undefined") {
-    env.XMLHttpRequest = XMLHttpRequest;
-  }
-  // Without a way to abort it fetch would leave its connections behind.
-  if (!env.fetch && typeof fetch !== "undefined" && (typeof AbortController !== "undefined" || !env.XMLHttpRequest)) {
-    env.fetch = fetch;
-  }
-  if (!env.WebSocket && typeof WebSocket !== "undefined") {
-    env.WebSocket = WebSocket;
-  }
-  if (!env.EventSource && typeof EventSource !== "undefined") {
-    env.EventSource = EventSource;
-  }
-  return env;
-}
-
-/**
- * @param {import("./http.js").Env} env
- * @param {string[]} wanted
- * @returns {string[]} those that work here
- */
-function able(env, wanted) {
-  /** @type {Record<string, any>} */
-  var can = {
-    websocket: env.WebSocket,
-    sse: env.EventSource,
-    stream: canStream(env),
-    longpoll: env.fetch || env.XMLHttpRequest,
-    poll: env.fetch || env.XMLHttpRequest
+  var env = {
+    websocket: options.WebSocket || root.WebSocket,
+    sse: options.EventSource || root.EventSource,
+    fetch: fetches && (options.fetch || root.fetch)
   };
-  var result = [];
-  for (var i = 0; i < wanted.length; i++) {
-    if (place(names, wanted[i]) < 0) {
-      throw failure("no transport is called " + wanted[i], {});
-    }
-    if (can[wanted[i]]) {
-      result.push(wanted[i]);
-    }
+  if (!modern) {
+    env.XMLHttpRequest = options.XMLHttpRequest || root.XMLHttpRequest;
+    env.XDomainRequest = options.XDomainRequest || root.XDomainRequest;
+    env.document = options.document || root.document;
   }
-  return result;
+  env.stream = env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;
+  return env;
 }
 
 /**
@@ -61,8 +35,11 @@ function able(env, wanted) {
  * @returns {string}
  */
 function absolute(url) {
-  if (!/^https?:/.test(url) && typeof location !== "undefined") {
-    url = location.protocol + (/^\/\//.test(url) ? "" : "//" + location.host) + url;
+  var here = root.location;
+  if (modern) {
+    url = new URL(url || "/", here).href;
+  } else if (!/^https?:/.test(url) && here) {
+    url = here.protocol + (/^\/\//.test(url) ? "" : "//" + here.host) + url;
   }
   return url.replace(/\/+$/, "");
 }
@@ -77,52 +54,92 @@ export function tidings(url, options) {
   var given = options || {};
   /** @type {Record<string, ((value: any) => void)[]>} */
   var listeners = {};
-  var closed = false;
+  var alone = false;
   var env = environment(given);
+  var base = absolute(url || "");
+  var key = "tidings " + base;
+  var shares = given.share !== false && !!canShare();
 
   /**
    * @param {string} type
    * @param {any} value
    */
   function report(type, value) {
-    var list = (listeners[type] || []).slice();
+    var list = listeners[type] || [];
     if (type === "state") {
       self.state = value;
     }
-    for (var i = 0; i < list.length; i++) {
-      safely(list[i], value);
-    }
-    if (type === "error" && !list.length && typeof console !== "undefined") {
+    each(list, function (fn) {
+      attempt(fn, value, true);
+    });
+    if (type === "error" && !list.length && (modern || root.console)) {
       console.error(value); // An error that nobody listens to is not swallowed.
     }
   }
 
+  var usable = filter(given.transports || names, function (name) {
+    if (place(names, name) < 0) {
+      throw failure("no transport is called " + name, {});
+    }
+    return /** @type {any} */ (env)[name];
+  });
+
   /** @type {import("./link.js").Config} */
   var config = {
     env: env,
-    base: absolute(url || ""),
+    base: base,
     poll_ms: given.poll_ms,
-    token: function () {
-      return typeof given.token === "function" ? given.token() : given.token;
-    },
-    ladder: makeLadder(able(env, given.transports || names), !!given.transports),
-    report: report
+    token: "",
+    // A browser that knows neither is one that opens no more than two connections to a host.
+    frugal: given.connections < 3 || (!modern && !given.connections && !env.websocket && !env.sse && !env.fetch),
+    ladder: makeLadder(usable, !!given.transports, key),
+    report: report,
+    authorize: function (expired, then) {
+      /** @param {any} token */
+      function use(token) {
+        config.token = typeof token === "string" ? token : "";
+        then();
+      }
+      var token = typeof given.token === "function" ? attempt(given.token, expired) : given.token;
+      if (token && token.then) {
+        token.then(use, use);
+      } else {
+        use(token);
+      }
+    }
   };
-  var reader = makeReader(config);
+  var tabs = makeTabs([key, usable, given.connections, given.token].join(" "), function () {
+    return reader;
+  });
+  var reader = makeReader(config, shares, tabs);
 
-  /** @param {PageTransitionEvent} event */
-  function shown(event) {
-    if (event.persisted) {
-      reader.wake();
+  /**
+   * Something has become of the page, or of its network.
+   * @param {any} event
+   */
+  function happen(event) {
+    var seen = event.type === "visibilitychange";
+    if (/hide|freeze/.test(event.type)) {
+      reader.sleep();
+    } else if (event.persisted !== false && !(seen && document.hidden)) {
+      if (shares && !alone) {
+        tabs.join();
+      }
+      tabs.wake();
+      reader.wake(!seen);
     }
   }
 
   /** @param {"addEventListener" | "removeEventListener"} method */
-  function page(method) {
-    if (typeof window !== "undefined" && window[method]) {
-      window[method]("pagehide", reader.sleep);
-      window[method]("pageshow", /** @type {any} */ (shown));
-      window[method]("online", reader.wake);
+  function listen(method) {
+    var line = (root.navigator || {}).connection;
+    each(["pagehide", "freeze", "pageshow", "resume", "online", "visibilitychange"], function (type) {
+      if (root[method]) {
+        root[method](type, happen, true); // So that it hears what is the document's, too.
+      }
+    });
+    if (line && line[method]) {
+      line[method]("change", happen);
     }
   }
 
@@ -136,11 +153,15 @@ export function tidings(url, options) {
      * @param {any} [how]
      */
     follow: function (topic, fn, how) {
-      var since = how && how.since;
       return {
         topic: topic,
-        close: reader.follow(topic, since === undefined || since === null ? "now" : String(since), fn)
+        close: reader.follow(topic, String((how && how.since) || "now"), fn)
       };
+    },
+
+    /** @param {any} follow */
+    unfollow: function (follow) {
+      follow.close();
     },
 
     /**
@@ -154,25 +175,31 @@ export function tidings(url, options) {
         callback = how;
         how = null;
       }
-      /** @param {(error: Error | null, receipt?: any) => void} done */
-      function start(done) {
-        publish(config, topic, data, how || {}, done, function () {
-          return closed;
-        });
+      /**
+       * @param {(receipt: any) => void} [resolve]
+       * @param {(error: any) => void} [reject]
+       */
+      function start(resolve, reject) {
+        publish(
+          config,
+          topic,
+          data,
+          how,
+          callback ||
+            function (error, receipt) {
+              if (error) {
+                /** @type {any} */ (reject)(error);
+              } else {
+                /** @type {any} */ (resolve)(receipt);
+              }
+            },
+          reader.piggyback
+        );
       }
-      if (callback || typeof Promise === "undefined") {
-        start(callback || function () {});
-        return undefined;
+      if (!modern && !root.Promise) {
+        callback = callback || function () {};
       }
-      return new Promise(function (resolve, reject) {
-        start(function (error, receipt) {
-          if (error) {
-            reject(error);
-          } else {
-            resolve(receipt);
-          }
-        });
-      });
+      return callback ? start() : new Promise(start);
     },
 
     /**
@@ -189,14 +216,9 @@ export function tidings(url, options) {
      * @param {(value: any) => void} fn
      */
     off: function (type, fn) {
-      var kept = [];
-      var list = listeners[type] || [];
-      for (var i = 0; i < list.length; i++) {
-        if (list[i] !== fn) {
-          kept.push(list[i]);
-        }
-      }
-      listeners[type] = kept;
+      listeners[type] = filter(listeners[type] || [], function (one) {
+        return one !== fn;
+      });
       return self;
     },
 
@@ -205,15 +227,24 @@ export function tidings(url, options) {
       if (!reader.use(transport || null)) {
         throw failure("the transport " + transport + " cannot be used here", {});
       }
+      alone = !!transport;
+      // Who wants a transport of his own has a connection of his own.
+      if (shares) {
+        tabs.leave();
+        reader.lead(alone);
+      }
     },
 
+    diagnose: reader.diagnose,
+
     close: function () {
-      closed = true;
-      page("removeEventListener");
+      config.closed = true;
+      listen("removeEventListener");
+      tabs.leave();
       reader.close();
     }
   };
 
-  page("addEventListener");
+  listen("addEventListener");
   return self;
 }

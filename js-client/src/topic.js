@@ -7,25 +7,16 @@
  * @returns {boolean}
  */
 export function matches(pattern, topic) {
-  if (pattern === topic) {
-    return true;
-  }
-  if (pattern.indexOf("*") < 0) {
-    return false;
-  }
   var wanted = pattern.split("/");
   var given = topic.split("/");
-  var i;
-  if (given[0].charAt(0) === "$") {
-    return false; // The gateway's own topics: no pattern matches them.
+  var i = 0;
+  while (i < given.length && (wanted[i] === "*" || wanted[i] === given[i])) {
+    i++;
   }
-  for (i = 0; i < wanted.length; i++) {
-    if (wanted[i] === "**" && i === wanted.length - 1) {
-      return true;
-    }
-    if (i >= given.length || (wanted[i] !== "*" && wanted[i] !== given[i])) {
-      return false;
-    }
-  }
-  return wanted.length === given.length;
+  var rest = wanted.slice(i).join("/");
+  return (
+    pattern === topic ||
+    // What begins with "$" is the gateway's own: no pattern matches it.
+    (topic.charAt(0) !== "$" && (rest === "**" || (!rest && i === given.length)))
+  );
 }

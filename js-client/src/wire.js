@@ -1,7 +1,6 @@
 // Addresses to ask at, and messages as the application gets them (docs/wire.md).
-
-// Longer addresses are cut or refused somewhere on the way.
-var longest = 2000;
+import { modern } from "./build.js";
+import { root } from "./util.js";
 
 /**
  * A topic as a part of a URL: segments are escaped, the slashes between them stay.
@@ -13,26 +12,23 @@ export function escapeTopic(topic) {
 }
 
 /**
- * @param {string} base
- * @param {string} transport
- * @param {{topic: string, since: string}[]} list
- * @param {string} more further parameters
- * @returns {string} "" when it would be too long
+ * What is followed, as a query.
+ * @param {string} name of the parameter
+ * @param {Record<string, string>} asked `since` per "/" + topic
+ * @param {boolean} [shared] without since, the same for everybody
+ * @returns {string} each parameter with an "&" in front
  */
-export function followAddress(base, transport, list, more) {
+export function followQuery(name, asked, shared) {
   var topics = "";
   var sinces = "";
-  var same = true;
-  for (var i = 0; i < list.length; i++) {
-    topics += "topic=" + escapeTopic(list[i].topic) + "&";
-    sinces += "since=" + encodeURIComponent(list[i].since) + "&";
-    same = same && list[i].since === list[0].since;
+  var since = "";
+  for (var key in asked) {
+    since = "&since=" + encodeURIComponent(asked[key]);
+    topics += "&" + name + "=" + escapeTopic(key.slice(1));
+    sinces += since;
   }
-  if (same && list.length) {
-    sinces = "since=" + encodeURIComponent(list[0].since) + "&";
-  }
-  var url = base + "/topics?" + topics + sinces + "transport=" + transport + (more && "&" + more);
-  return url.length > longest ? "" : url;
+  // One since belongs to all: where nothing is left without the last one they are the same.
+  return topics + (shared ? "" : sinces.split(since).join("") ? sinces : since);
 }
 
 /**
@@ -42,8 +38,14 @@ export function followAddress(base, transport, list, more) {
  */
 export function message(value, epoch) {
   value.cursor = epoch + "-" + value.seq;
-  if (value.data64 !== undefined && typeof Uint8Array !== "undefined" && typeof atob !== "undefined") {
+  if (value.data64 !== undefined && (modern || (root.Uint8Array && root.atob))) {
     var bytes = atob(value.data64);
+    if (modern) {
+      value.data = Uint8Array.from(bytes, function (byte) {
+        return byte.charCodeAt(0);
+      });
+      return;
+    }
     value.data = new Uint8Array(bytes.length);
     for (var i = 0; i < bytes.length; i++) {
       value.data[i] = bytes.charCodeAt(i);

@@ -53,9 +53,20 @@ export function network() {
 
   const streaming = (one, say) => {
     one.send = (value) => say(typeof value === "string" ? value : JSON.stringify(value));
+    // As the gateway does: whoever asked for "now" has caught up at once. What is said next proves that it arrives at once.
     one.hello = (seq, more = {}) => {
       const mine = more.epoch ?? epoch;
-      one.send({ hello: { epoch: mine, cursor: `${mine}-${seq}`, transport: one.kind, session: "s", ping_ms: 20000, ...more } });
+      const cursor = `${mine}-${seq}`;
+      one.send({ hello: { epoch: mine, cursor, transport: one.kind, session: "s", ping_ms: 20000, ...more } });
+      const { topic, since } = parameters(one);
+      [topic ?? []].flat().forEach((name, i) => {
+        if (([since].flat()[i] ?? [since].flat()[0]) === "now") one.send({ live: { topic: name, cursor } });
+      });
+    };
+    /** Answers the ping that asks for a proof, or brings the tick. */
+    one.prove = () => {
+      if (one.kind === "websocket") one.send({ ack: { id: 0 } });
+      else one.send({ ping: { cursor: `${epoch}-0` } });
     };
     one.message = (topic, seq, prev, more) => one.send({ topic, seq, prev, time: 1, data: `${topic} ${seq}`, ...more });
     return one;
@@ -96,8 +107,10 @@ export function network() {
 
   net.fetch = (url, init) =>
     new Promise((resolve, reject) => {
-      const kind = init.method === "GET" ? (new URL(url).searchParams.get("transport") ?? "get") : new URL(url).pathname;
-      const one = streaming({ kind, url, init, closed: false }, (text) => pipe.enqueue(new TextEncoder().encode(`${text}\n`)));
+      const kind = parameters({ url, init }).transport ?? new URL(url).pathname;
+      const one = streaming({ kind, url, init, closed: false }, (text) => {
+        if (!one.closed) pipe.enqueue(new TextEncoder().encode(`${text}\n`));
+      });
       const fail = (error) => {
         one.closed = true;
         reject(error);
@@ -136,11 +149,15 @@ export function client(t, net, options = {}) {
   return { it, seen, follow, seqs: () => seen.messages.map((message) => message.seq), state: () => `${it.state.state} ${it.state.transport}` };
 }
 
-/** The parameters of an address, each name once or as an array. */
-export function parameters(url) {
+/** What a request asks, each name once or as an array; without what every request says, unless that is wanted. */
+export function parameters(one, all = false) {
+  const { url, init } = typeof one === "string" ? { url: one } : one;
   const result = {};
-  for (const [name, value] of new URL(url).searchParams) {
+  // POST /follow has in its body what else would be the query.
+  const query = new URL(url).pathname === "/follow" ? new URLSearchParams(init.body) : new URL(url).searchParams;
+  for (const [name, value] of query) {
     result[name] = name in result ? [result[name], value].flat() : value;
   }
+  if (!all) for (const name of ["session", "n", "tick", "from", "cause"]) delete result[name];
   return result;
 }

@@ -61,8 +61,8 @@ export class Gateway {
     for (const one of this.#open) one.say?.(value);
   }
 
-  #after(url) {
-    const topics = url.searchParams.getAll("topic");
+  #after(url, name = "topic") {
+    const topics = url.searchParams.getAll(name);
     const since = url.searchParams.getAll("since");
     const items = [];
     const froms = topics.map((topic, i) => {
@@ -85,15 +85,27 @@ export class Gateway {
     const url = new URL(request.url, this.url);
     this.requests.push({ method: request.method, url, headers: request.headers });
     if (this.instead(request, response, url)) return;
+    if (request.method === "GET") {
+      this.#follow(response, url);
+      return;
+    }
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk) => (body += chunk)).on("end", () => {
+      if (url.pathname === "/follow") {
+        for (const [name, value] of new URLSearchParams(body)) url.searchParams.append(name, value);
+        this.#follow(response, url);
+        return;
+      }
+      const message = this.publish(decodeURIComponent(url.pathname.slice("/topics/".length)), body);
+      const follow = url.searchParams.has("follow") ? { follow: { cursor: this.cursor, items: this.#after(url, "follow").items, more: false } } : {};
+      response.writeHead(201).end(JSON.stringify({ topic: message.topic, seq: message.seq, cursor: this.cursor, ...follow }));
+    });
+  }
+
+  #follow(response, url) {
     const transport = url.searchParams.get("transport");
     const { items, topics, start } = this.#after(url);
-    if (request.method === "POST") {
-      let body = "";
-      request.setEncoding("utf8").on("data", (chunk) => (body += chunk)).on("end", () => {
-        const message = this.publish(decodeURIComponent(url.pathname.slice("/topics/".length)), body);
-        response.writeHead(201).end(JSON.stringify({ topic: message.topic, seq: message.seq, cursor: this.cursor }));
-      });
-    } else if (transport === "stream" || transport === "sse") {
+    if (transport === "stream" || transport === "sse") {
       response.writeHead(200, { "Content-Type": transport === "sse" ? "text/event-stream" : "application/x-ndjson" });
       const one = { response, sent: this.#seq };
       one.say = (value) => {
@@ -109,6 +121,8 @@ export class Gateway {
       one.say({ hello: { epoch: this.epoch, cursor: start, transport, session: "s", ping_ms: 20000 } });
       for (const item of items) one.say(item);
       for (const topic of topics) one.say({ live: { topic, cursor: this.cursor } });
+      const tick = url.searchParams.get("tick");
+      if (tick) setTimeout(() => one.say({ ping: { cursor: this.cursor } }), tick);
       this.#track(one);
     } else {
       const answer = (items) => {

@@ -1,7 +1,9 @@
 // Checked by tsc, never run: the types say what the client takes and gives.
 import { tidings, type Message, type Receipt } from "../dist/tidings.js";
 
-const t = tidings("http://127.0.0.1:8080", { token: () => "key", transports: ["websocket", "poll"], fetch });
+const t = tidings("http://127.0.0.1:8080", { token: () => "key", transports: ["websocket", "poll"], fetch, share: false, connections: 2 });
+tidings("", { token: "key" });
+tidings("", { token: async (expired) => (expired ? "new" : "old") });
 const f = t.follow(
   "weather/*",
   (message: Message) => {
@@ -14,6 +16,10 @@ const f = t.follow(
   { since: "last:5" },
 );
 f.close();
+t.unfollow(f);
+const { attempts, offer, remembered } = t.diagnose();
+for (const { transport, hello_ms = Infinity, cause } of attempts) void [transport === remembered, hello_ms < 1000, cause];
+void [offer.head_ms, offer.transports?.includes("sse")];
 t.on("state", ({ state, transport, previous }) => void [state === "open", transport, previous])
   .on("gap", (gap) => void [gap.from, gap.reason])
   .on("error", (error) => void [error.message, error.code]);

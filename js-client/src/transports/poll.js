@@ -1,9 +1,11 @@
-// Long poll and plain poll: the same answers; the one is held by the gateway, the other asked for at intervals.
-import { explain, parse, request } from "../http.js";
+// Long poll and plain poll: the same answers; the one is held by the gateway, the other asked for at intervals. What an
+// answer says is told in the words of streams.
 import { parseCursor } from "../cover.js";
+import { request } from "../http.js";
+import { each, now, parse } from "../util.js";
 
-// How long the gateway may hold an answer, in seconds, and how much longer than that an answer may take, in ms.
-var hold = 25;
+// How long the gateway may hold an answer, and how much longer than that an answer may take, in ms.
+var hold = 25000;
 var grace = 15000;
 
 /**
@@ -14,62 +16,72 @@ var grace = 15000;
 export function openPoll(way, sink) {
   var held = way.name === "longpoll";
   var cursor = "";
-  /** @type {(() => void) | null} */
-  var cancel = null;
+  var epoch = "";
+  var cancel = function () {};
   /** @type {any} */
   var timer;
 
   function stop() {
     clearTimeout(timer);
-    if (cancel) {
-      cancel();
-      cancel = null;
-    }
+    cancel();
   }
 
   function ask() {
-    var asked = +new Date();
     // The first is not held: it proves that the way works, and pins down where "now" is.
     var wait = held && cursor ? hold : 0;
-    sink.watch(wait * 1000 + grace);
-    cancel = request(way.env, way.call(held ? "wait=" + wait : ""), function (status, text, retryAfter) {
-      var answer = status === 200 && parse(text);
-      cancel = null;
-      if (!answer || !parseCursor(answer.cursor) || !answer.items) {
-        sink.end(status === 200 ? { cause: "invalid" } : explain(status, text, retryAfter));
-        return;
+    var until = now() + wait;
+    stop();
+    sink.watch(wait + grace);
+    cancel = request(way.env, way.call(held ? "&wait=" + wait / 1000 : ""), function (ending, text) {
+      if (!take(parse(text) || {}, until)) {
+        sink.end(ending);
       }
-      var moved = answer.cursor !== cursor;
-      cursor = answer.cursor;
-      sink.watch(0);
-      clearTimeout(timer);
-      timer = setTimeout(ask, pause(answer, moved, wait * 1000 - (+new Date() - asked)));
-      sink.answer(answer); // May call change or close.
     });
   }
 
   /**
-   * How long until the next request.
    * @param {any} answer
-   * @param {boolean} moved
-   * @param {number} left of the time for which it might have been held
+   * @param {number} until how long it might have been held
+   * @returns {boolean} whether it was an answer
    */
-  function pause(answer, moved, left) {
-    if (moved && answer.items.length && (answer.more || held)) {
-      return 0;
+  function take(answer, until) {
+    var point = parseCursor(answer.cursor);
+    var items = answer.items;
+    var moved = cursor !== answer.cursor;
+    if (!point || !items) {
+      return false;
     }
-    if (held && left < 500 && !answer.items.length) {
-      return 0;
+    cursor = answer.cursor;
+    // Whose first page is full cannot ask for the same as everybody: it would never see the next.
+    way.paged = way.paged || answer.more;
+    sink.watch(0);
+    clearTimeout(timer);
+    timer = setTimeout(
+      ask,
+      // A held one that ended early with nothing: the gateway spreads those who come back.
+      (items.length ? moved && (answer.more || held) : held && until - now() < 500)
+        ? 0
+        : (way.poll_ms || answer.poll_ms || 5000) * (0.9 + Math.random() * 0.2)
+    );
+    sink.object({
+      offer: answer.offer,
+      hello: epoch !== point.epoch && { cursor: cursor, epoch: point.epoch, offer: answer.offer }
+    });
+    epoch = point.epoch;
+    each(items, sink.object);
+    if (!answer.more) {
+      sink.object({ live: { cursor: cursor } });
     }
-    // A plain poll; or a held one that ended early with nothing: the gateway spreads those who come back.
-    return (way.poll_ms || answer.poll_ms || 5000) * (0.9 + Math.random() * 0.2);
+    return true;
   }
 
   ask();
   return {
-    change: function () {
-      stop();
-      ask();
+    change: ask,
+    take: function (answer) {
+      if (!held && cursor) {
+        take(answer, 0);
+      }
     },
     close: stop
   };

@@ -1,28 +1,19 @@
 // WebSocket, subprotocol tidings.v1: one object per text frame, both ways.
 
 /**
- * @typedef {import("../link.js").Way} Way
- * @typedef {import("../link.js").Sink} Sink
- * @typedef {import("../link.js").Handle} Handle
- */
-
-/**
- * @param {Way} way
- * @param {Sink} sink
- * @returns {Handle}
+ * @param {import("../link.js").Way} way
+ * @param {import("../link.js").Sink} sink
+ * @returns {import("../link.js").Handle}
  */
 export function openWebSocket(way, sink) {
   // What does not fit in a URL is followed upstream, once the connection stands.
   var url = way.url("");
-  var socket = new way.env.WebSocket(
-    (url || way.base + "/topics?transport=websocket").replace(/^http/, "ws"),
-    "tidings.v1"
-  );
+  var socket = new way.env.websocket((url || way.bare()).replace(/^http/, "ws"), "tidings.v1");
   socket.onmessage = function (/** @type {MessageEvent} */ event) {
     sink.text(event.data);
   };
   socket.onclose = function (/** @type {CloseEvent} */ event) {
-    sink.end({ cause: event.code >= 4000 ? event.reason || "closed" : "closed", code: event.code });
+    sink.end({ cause: event.reason || "died", code: event.code });
   };
   return {
     bare: !url,
@@ -30,9 +21,7 @@ export function openWebSocket(way, sink) {
       socket.send(JSON.stringify(value));
     },
     close: function () {
-      // Detached first: on a dead connection close() may take minutes, and nothing of it counts any more.
-      socket.onmessage = socket.onclose = null;
-      socket.close();
+      socket.close(); // On a dead connection that may take minutes: nothing of it counts any more.
     }
   };
 }

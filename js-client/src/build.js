@@ -1,0 +1,7 @@
+// Which file is being built; build.mjs fills it in.
+
+/** Whether only browsers that know ES modules will run this: then what only old ones need falls out. */
+export var modern = false;
+
+/** What only this build has: tabs that run different ones have different short names for the same, and do not understand each other. */
+export var build = "source";
