@@ -18,8 +18,9 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # npm ci writes this file last, so it is as new as the last complete install.
 JS_DEPS  := js-client/node_modules/.package-lock.json
 E2E_DEPS := test/e2e/node_modules/.package-lock.json
+COMPARE  := test/compare/node_modules/.package-lock.json
 
-.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare fuzz cover clean
+.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare fallback-table fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +68,9 @@ bench: ## run the Go benchmarks: BENCH=regexp COUNT=n; compare two runs with ben
 bench-compare: build ## measure the gateway beside yardsticks, and Nchan where it is installed, against the goals: ARGS=flags
 	$(GO) run ./bench/compare -program bin/tidings $(ARGS)
 
+fallback-table: build $(E2E_DEPS) $(COMPARE) ## measure the client, Socket.IO and SockJS behind a proxy that breaks transports into docs/fallback.md: ARGS=flags
+	TIDINGS="$(CURDIR)/bin/tidings" node test/e2e/fallback-table.mjs $(ARGS)
+
 fuzz: ## run every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)
 
@@ -76,7 +80,7 @@ cover: ## measure the coverage of the Go tests into coverage.html
 	@$(GO) tool cover -func=coverage.out | tail -n 1
 
 clean: ## remove what the other targets made
-	rm -rf bin coverage.out coverage.html test/e2e/out js-client/node_modules test/e2e/node_modules
+	rm -rf bin coverage.out coverage.html test/e2e/out js-client/node_modules test/e2e/node_modules test/compare/node_modules
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	$(NPM) --prefix $* ci

@@ -39,37 +39,50 @@ const firefoxPrefs = {
   "network.prefetch-next": false,
 };
 
-/** Starts a browser by name; dark asks pages for their dark colours. */
-export async function launch(name, { dark = false } = {}) {
-  if (name === "chromium") {
-    const browser = await chromium.launch({ executablePath: paths.chromium, args: chromiumArgs });
+/**
+ * Starts a browser by name; dark asks pages for their dark colours. A page that is opened beside another is a tab of the same
+ * window: they share storage, connections and locks. Playwright has all of them visible; with `hides` those behind are hidden.
+ */
+export async function launch(name, { dark = false, hides = false } = {}) {
+  if (name === "chromium" && !hides) {
+    const browser = await chromium.launch({
+      executablePath: paths.chromium,
+      args: chromiumArgs,
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
     return {
       name,
-      open: async (url, { width = 1280, height = 800 } = {}) => {
-        const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" });
+      version: browser.version(),
+      open: async (url, { width = 1280, height = 800, beside } = {}) => {
+        const context =
+          beside?.context ?? (await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" }));
         const page = await context.newPage();
         await page.addInitScript(recordViolations);
-        const opened = new Page(page, () => context.close());
+        const opened = new Page(page, context, beside);
         await page.goto(url, { waitUntil: "load" });
         return opened;
       },
       close: () => browser.close(),
     };
   }
-  const browser = await puppeteer.launch({
-    browser: "firefox",
-    executablePath: paths.firefox,
-    // BiDi cannot emulate the colour scheme in Firefox; a preference can. 0 is dark, 1 is light.
-    extraPrefsFirefox: { ...firefoxPrefs, "layout.css.prefers-color-scheme.content-override": dark ? 0 : 1 },
-  });
+  const browser = await puppeteer.launch(
+    name === "chromium"
+      ? { executablePath: paths.chromium, args: chromiumArgs }
+      : {
+          browser: "firefox",
+          executablePath: paths.firefox,
+          // BiDi cannot emulate the colour scheme in Firefox; a preference can. 0 is dark, 1 is light.
+          extraPrefsFirefox: { ...firefoxPrefs, "layout.css.prefers-color-scheme.content-override": dark ? 0 : 1 },
+        },
+  );
   return {
     name,
-    open: async (url, { width = 1280, height = 800 } = {}) => {
-      const context = await browser.createBrowserContext();
+    open: async (url, { width = 1280, height = 800, beside } = {}) => {
+      const context = beside?.context ?? (await browser.createBrowserContext());
       const page = await context.newPage();
       await page.setViewport({ width, height });
       await page.evaluateOnNewDocument(recordViolations);
-      const opened = new Page(page, () => context.close());
+      const opened = new Page(page, context, beside);
       await page.goto(url, { waitUntil: "load" });
       return opened;
     },
@@ -88,13 +101,16 @@ function recordViolations() {
 
 /** An open page. */
 class Page {
-  #page;
-  #close;
+  /** The driver's own page and context: for what only one browser can do. */
+  page;
+  context;
+  #beside;
   #errors = [];
 
-  constructor(page, close) {
-    this.#page = page;
-    this.#close = close;
+  constructor(page, context, beside) {
+    this.page = page;
+    this.context = context;
+    this.#beside = beside;
     page.on("pageerror", (error) => this.#errors.push(String(error)));
     page.on("console", (message) => {
       if (message.type() === "error") this.#errors.push(message.text());
@@ -103,7 +119,7 @@ class Page {
 
   /** Runs fn in the page with one JSON argument and gives its (awaited) result. */
   evaluate(fn, arg) {
-    return this.#page.evaluate(fn, arg);
+    return this.page.evaluate(fn, arg);
   }
 
   /**
@@ -126,12 +142,12 @@ class Page {
   /** Writes a PNG of the page as it is seen. */
   async screenshot(path) {
     await mkdir(dirname(path), { recursive: true });
-    await this.#page.screenshot({ path });
+    await this.page.screenshot({ path });
   }
 
   /** A PNG of the page as it is seen. */
   picture() {
-    return this.#page.screenshot();
+    return this.page.screenshot();
   }
 
   /** Errors on the console, uncaught ones, and violations of the content security policy, so far. */
@@ -139,7 +155,8 @@ class Page {
     return [...this.#errors, ...(await this.evaluate(() => window.violations))];
   }
 
+  /** Closes the page, and the whole window if it was the first of it. */
   close() {
-    return this.#close();
+    return (this.#beside ? this.page : this.context).close();
   }
 }

@@ -8,13 +8,15 @@ import { Faults } from "./faults.mjs";
 import { Gateway } from "./gateway.mjs";
 import { clientPage, describePage, open, serve } from "./pages.mjs";
 
+const held = { sse: "hold", "get-stream": "hold", "post-stream": "hold" };
+
 const networks = [
-  { what: "a clear network", finds: "websocket" },
-  { what: "a proxy that refuses upgrades", upgrades: "refuse", finds: "sse" },
-  { what: "a network that swallows upgrades", upgrades: "hole", finds: "sse" },
-  { what: "a proxy that upgrades and then falls silent", upgrades: "silent", finds: "sse" },
-  { what: "a proxy that refuses upgrades and holds answers to their end", upgrades: "refuse", answers: "hold", finds: "longpoll" },
-  { what: "a network that swallows upgrades and holds answers to their end", upgrades: "hole", answers: "hold", finds: "longpoll" },
+  { what: "a clear network", plan: {}, finds: "websocket" },
+  { what: "a proxy that refuses upgrades", plan: { websocket: "html" }, finds: "sse" },
+  { what: "a network that swallows upgrades", plan: { websocket: "silence" }, finds: "sse" },
+  { what: "a proxy that upgrades and then falls silent", plan: { websocket: "swallow" }, finds: "sse" },
+  { what: "a proxy that refuses upgrades and holds answers to their end", plan: { websocket: "html", ...held }, finds: "longpoll" },
+  { what: "a network that swallows upgrades and holds answers to their end", plan: { websocket: "silence", ...held }, finds: "longpoll" },
 ];
 
 for (const name of browsers) {
@@ -31,9 +33,9 @@ for (const name of browsers) {
       await gateway?.stop();
     });
 
-    for (const [i, { what, finds, ...how }] of networks.entries()) {
+    for (const [i, { what, plan, finds }] of networks.entries()) {
       test(`${what} leaves ${finds}`, async () => {
-        const faults = await Faults.start(gateway.url, how);
+        const faults = await Faults.start(gateway.url, { plan });
         const pages = await serve({ "/follow": clientPage(faults.url) });
         try {
           const topic = `fallback/${i}`;

@@ -26,13 +26,13 @@ export async function serve(documents) {
 }
 
 /**
- * A page with the gateway's client, which keeps what arrives in window.seen. Its function follow(topic, options)
- * starts a follow; payloads are kept in a form that survives JSON: {text} or {bytes}. It is ES3, for old engines too.
+ * A page with the gateway's client, by whatever script its head has it, which keeps what arrives in window.seen. Its function
+ * follow(topic, options) starts a follow; payloads are kept in a form that survives JSON: {text} or {bytes}. It is ES3, for old engines too.
  */
-export const clientPage = (gateway) => `<!doctype html>
+export const clientPage = (gateway, head = `<script src="${gateway}/tidings.js"></script>`) => `<!doctype html>
 <meta charset="utf-8">
 <title>Follow</title>
-<script src="${gateway}/tidings.js"></script>
+${head}
 <script>
 window.seen = { messages: [], states: [], gaps: [], errors: [] };
 function plain(data) {
