@@ -359,10 +359,10 @@ export function makeReader(config, shared, tabs) {
     var ack = value.ack;
     if (value.hello) {
       hello(link, value);
-    } else if (!link.spoke) {
-      // Nothing counts before hello.
     } else if (bye) {
       link.end({ cause: bye.reason || "bye", code: bye.code || 4001, retry_ms: bye.retry_ms, offer: bye.offer });
+    } else if (!link.spoke) {
+      // Nothing else counts before hello.
     } else if (ack && ack.id) {
       if (ack.error) {
         refuse(ack.id, ack.error);
@@ -523,7 +523,8 @@ export function makeReader(config, shared, tabs) {
     });
     ladder.offer(ending.offer);
     expired = expired || code === 4004;
-    if (link !== serving && (serving || !told)) {
+    // What the gateway offers instead may be tried at once.
+    if (link !== serving && (serving || !told || place(ladder.list(), link.name) < 0)) {
       next(ending);
       return;
     }

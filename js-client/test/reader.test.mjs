@@ -174,6 +174,28 @@ describe("the first connection", () => {
     }
   });
 
+  test("under pressure it goes at once where the offer says, whether it is told by a status or in a stream", async (t) => {
+    const time = clock(t, 0);
+    const offer = { transports: ["poll"] };
+    const problem = { code: "pressure", status: 503, offer };
+    for (const tell of [
+      (net) => net.last("sse").send({ bye: { code: 4003, reason: "pressure", retry_ms: 5000, offer } }),
+      (net) => (net.last("sse").die(), net.last("stream").answer(503, problem, { "Retry-After": "5" })),
+    ]) {
+      const net = network();
+      const { it, follow, state } = client(t, net, { transports: ["sse", "stream", "poll"] });
+      follow("a");
+      await time.pass(50);
+      tell(net);
+      await time.pass(50);
+      assert.equal(net.last().kind, "poll");
+      net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false, offer });
+      await settle();
+      assert.equal(state(), "open poll");
+      it.close();
+    }
+  });
+
   test("Retry-After is obeyed, and is no fault of the transport", async (t) => {
     const time = clock(t, 0);
     const net = network();
