@@ -78,6 +78,7 @@ import { followQuery } from "./wire.js";
  * @property {string} token
  * @property {boolean} [closed] nothing is sent again
  * @property {number | undefined} poll_ms
+ * @property {(() => void)[]} line publishes that are under way, or wait for those before them
  * @property {boolean} frugal no more than two connections at a time, one down and one up
  * @property {ReturnType<typeof import("./ladder.js").makeLadder>} ladder
  * @property {(type: string, value: any) => void} report

@@ -40,6 +40,15 @@ export function publish(config, topic, data, options, done, piggyback) {
     }
   }
 
+  /** @type {typeof done} */
+  function finish(error, receipt) {
+    config.line = config.line.slice(1);
+    if (config.frugal && config.line[0]) {
+      config.line[0]();
+    }
+    done(error, receipt);
+  }
+
   function send() {
     var back = piggyback();
     config.authorize(expired, function () {
@@ -67,11 +76,11 @@ export function publish(config, topic, data, options, done, piggyback) {
             back.take(receipt.follow);
           }
           delete receipt.follow;
-          done(null, receipt);
+          finish(null, receipt);
         } else if ((ending.passing || ending.status === 200 || expired) && !config.closed && now() + ms < began + lasting) {
           setTimeout(send, ms);
         } else {
-          done(
+          finish(
             failure(topic + ": " + (ending.detail || ending.cause), {
               status: ending.status,
               code: ending.cause,
@@ -82,5 +91,8 @@ export function publish(config, topic, data, options, done, piggyback) {
       }
     });
   }
-  send();
+  config.line = config.line.concat(send);
+  if (!config.frugal || config.line.length < 2) {
+    send(); // Else when those before it are done: there is one connection up.
+  }
 }

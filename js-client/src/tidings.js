@@ -91,6 +91,7 @@ export function tidings(url, options) {
     poll_ms: given.poll_ms,
     token: "",
     // A browser that knows neither is one that opens no more than two connections to a host.
+    line: [],
     frugal: given.connections < 3 || (!modern && !given.connections && !env.websocket && !env.sse && !env.fetch),
     ladder: makeLadder(usable, !!given.transports, key),
     report: report,

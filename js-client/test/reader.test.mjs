@@ -230,6 +230,43 @@ describe("the first connection", () => {
   });
 });
 
+describe("where no more than two connections are to be had", () => {
+  test("there is one down and one up, whatever is tried and published", async (t) => {
+    const time = clock(t);
+    const net = network();
+    const { it, follow, seqs, state } = client(t, net, { transports: ["sse", "stream", "poll"], connections: 2 });
+    const down = () => net.open().filter((one) => one.init?.method !== "POST" || one.url.includes("/follow"));
+    const up = () => net.open().filter((one) => one.init?.method === "POST" && !one.url.includes("/follow"));
+    const watch = async (ms) => {
+      for (let left = ms; left > 0; left -= 50) {
+        assert.ok(down().length <= 1 && up().length <= 1, net.open().map((one) => one.url).join());
+        await time.pass(50);
+      }
+    };
+    follow("a", "all");
+    await watch(350);
+    assert.deepEqual(net.kinds(), ["sse", "stream"], "the first gave way to the second");
+    await watch(300);
+    net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false });
+    await watch(100);
+    assert.equal(state(), "open poll");
+    const receipts = [1, 2, 3].map((n) => it.publish("a", n));
+    await watch(200);
+    for (const n of [1, 2, 3]) {
+      assert.equal(up().length, 1);
+      assert.equal(up()[0].init.body, String(n), "in order");
+      up()[0].answer(201, { topic: "a", cursor: `${epoch}-${10 + n}`, seq: 10 + n });
+      await watch(50);
+    }
+    assert.deepEqual((await Promise.all(receipts)).map((receipt) => receipt.seq), [11, 12, 13]);
+    await time.until(() => net.open().some((one) => one.kind === "sse"), () => watch(50)); // Probes upward break before they make.
+    net.last("sse").hello(10);
+    net.last("sse").message("a", 11, 10);
+    assert.equal(state(), "open sse");
+    assert.deepEqual(seqs(), [11]);
+  });
+});
+
 describe("the end of a connection", () => {
   const opened = async (t, time, options, seq = 10) => {
     const net = network();
