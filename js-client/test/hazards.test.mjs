@@ -1,0 +1,68 @@
+// What goes wrong between two moments: each of these once lost a message, a connection, or the way back.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { client, clock, network, settle } from "./fakes.mjs";
+
+for (const transport of ["sse", "stream"]) {
+  test(`on ${transport} the gateway ends the older one of two before the newer one speaks: that goes on`, async (t) => {
+    const time = clock(t);
+    const net = network();
+    const { follow, seen, seqs } = client(t, net, { transports: [transport, "poll"] });
+    follow("a", "all");
+    await time.pass(50);
+    const old = net.last();
+    old.stream?.();
+    old.hello(10);
+    old.prove();
+    await settle();
+    follow("b", "all");
+    await time.pass(50);
+    const fresh = net.last();
+    old.send({ bye: { code: 4506, reason: "replaced" } });
+    await settle();
+    assert.equal(fresh.closed, false);
+    fresh.stream?.();
+    fresh.hello(0);
+    fresh.message("b", 3, 0);
+    await settle();
+    assert.deepEqual(seqs(), [3]);
+    assert.deepEqual(
+      seen.states.map(({ state, cause }) => `${state} ${cause}`),
+      ["connecting start", "open start", "connecting replaced", "open follow"],
+    );
+    assert.equal(net.all.length, 2);
+  });
+}
+
+test("who is replaced by nobody that it knows asks again", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, seen } = client(t, net, { transports: ["websocket", "poll"] });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().hello(10);
+  net.last().prove();
+  net.last().send({ bye: { code: 4506, reason: "replaced" } });
+  await time.pass(600);
+  assert.deepEqual(net.kinds(), ["websocket", "websocket"]);
+  assert.deepEqual(seen.errors, []);
+});
+
+test("a successor that fails, when the gateway has ended the older one, is followed by another", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, state } = client(t, net, { transports: ["sse"] });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().hello(10);
+  net.last().prove();
+  follow("b", "all");
+  await time.pass(50);
+  net.all[0].send({ bye: { code: 4506, reason: "replaced" } });
+  net.last().die();
+  assert.equal(state(), "waiting sse");
+  await time.pass(1000);
+  net.last().hello(10);
+  assert.equal(state(), "open sse");
+  assert.equal(net.all.length, 3);
+});
