@@ -235,7 +235,8 @@ export function extend(link, follows, join) {
     if (place(link.follows, follow) < 0) {
       follow.live = false;
       follow.ready = since !== "now";
-      if (!(key in link.asked)) {
+      // Also where all who had it asked for are gone in the same turn: nobody would tell from where on this one has it.
+      if (!(key in link.asked) || (!follow.ready && (!twin || added[key]))) {
         added[key] = earlier(added[key] || since, since);
         follow.ready = false; // Before its ack, what comes is for others: what lies before it is still to come.
       } else if (twin && twin.live && (!follow.ready || (twin.cover.epoch === cover.epoch && twin.cover.at <= cover.at))) {
@@ -250,7 +251,7 @@ export function extend(link, follows, join) {
   if (fits) {
     link.follows = follows;
     for (var key in link.asked) {
-      if (!there[key]) {
+      if (!there[key] || added[key]) {
         delete link.asked[key];
         fits({ id: 0, unfollow: [key.slice(1)] });
       }

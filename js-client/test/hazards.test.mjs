@@ -1,7 +1,7 @@
 // What goes wrong between two moments: each of these once lost a message, a connection, or the way back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { client, clock, network, settle } from "./fakes.mjs";
+import { client, clock, epoch, network, settle } from "./fakes.mjs";
 
 for (const transport of ["sse", "stream"]) {
   test(`on ${transport} the gateway ends the older one of two before the newer one speaks: that goes on`, async (t) => {
@@ -65,4 +65,51 @@ test("a successor that fails, when the gateway has ended the older one, is follo
   net.last().hello(10);
   assert.equal(state(), "open sse");
   assert.equal(net.all.length, 3);
+});
+
+test("a topic that is closed and followed again in the same turn is followed anew on an open WebSocket", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { it, follow, seqs, seen } = client(t, net);
+  const first = it.follow("a", () => assert.fail("it is closed"));
+  await time.pass(50);
+  const one = net.last();
+  one.hello(10);
+  one.prove();
+  await time.pass(50);
+  first.close();
+  follow("a");
+  await time.pass(50);
+  const said = one.upstream.slice(1);
+  assert.deepEqual(said, [
+    { id: 0, unfollow: ["a"] },
+    { id: "a", follow: [{ topic: "a", since: "now" }] },
+  ]);
+  one.message("a", 11, 0);
+  one.send({ ack: { id: "a", at: `${epoch}-11` } });
+  one.send({ live: { topic: "a", cursor: `${epoch}-11` } });
+  one.message("a", 12, 11);
+  assert.deepEqual(seqs(), [12]);
+  assert.deepEqual(seen.errors, []);
+  assert.equal(net.all.length, 1);
+});
+
+test("... and from an earlier place by a new connection, for what is under way is of the older follow", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { it, follow, seqs } = client(t, net);
+  const first = it.follow("a", () => {});
+  await time.pass(50);
+  const old = net.last();
+  old.hello(10);
+  old.prove();
+  await time.pass(50);
+  first.close();
+  follow("a", "all");
+  await time.pass(50);
+  const fresh = net.last();
+  assert.notEqual(fresh, old);
+  fresh.hello(0);
+  fresh.message("a", 2, 0);
+  assert.deepEqual(seqs(), [2]);
 });
