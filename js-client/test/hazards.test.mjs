@@ -1,7 +1,7 @@
 // What goes wrong between two moments: each of these once lost a message, a connection, or the way back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { client, clock, epoch, network, settle } from "./fakes.mjs";
+import { client, clock, epoch, network, parameters, settle } from "./fakes.mjs";
 
 for (const transport of ["sse", "stream"]) {
   test(`on ${transport} the gateway ends the older one of two before the newer one speaks: that goes on`, async (t) => {
@@ -112,4 +112,25 @@ test("... and from an earlier place by a new connection, for what is under way i
   fresh.hello(0);
   fresh.message("a", 2, 0);
   assert.deepEqual(seqs(), [2]);
+});
+
+test("a follow from now on is pinned down at once on a long poll, not by the first message, which would be lost", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, seen, seqs } = client(t, net, { transports: ["longpoll"] });
+  follow("a", "now");
+  await time.pass(50);
+  net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false });
+  await time.pass(50);
+  assert.equal(parameters(net.last()).wait, "25");
+  follow("b", "now");
+  await time.pass(50);
+  assert.deepEqual([parameters(net.last()).wait, parameters(net.last()).since], ["0", [`${epoch}-10`, "now"]]);
+  net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false });
+  await time.pass(50);
+  assert.deepEqual(seen.live.at(-1), { topic: "b", cursor: `${epoch}-10` });
+  assert.equal(parameters(net.last()).wait, "25");
+  net.last().answer(200, { cursor: `${epoch}-11`, items: [{ topic: "b", seq: 11, prev: 0, time: 1, data: 1 }], more: false });
+  await settle();
+  assert.deepEqual(seqs(), [11]);
 });

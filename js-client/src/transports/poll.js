@@ -77,7 +77,10 @@ export function openPoll(way, sink) {
 
   ask();
   return {
-    change: ask,
+    change: function () {
+      cursor = ""; // What is new begins now, and not when something comes of it.
+      ask();
+    },
     take: function (answer) {
       if (!held && cursor) {
         take(answer, 0);
