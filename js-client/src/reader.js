@@ -225,20 +225,22 @@ export function makeReader(config, shared, tabs) {
    * @param {Ending} ending
    */
   function over(ending) {
-    if (serving && why === "probe") {
-      ladder.keep(serving.name, true);
-      if (now() - /** @type {number} */ (serving.last) > 5 * check && !serving.handle.change) {
-        alive(serving); // It could not be asked while others were tried.
-      }
-    } else if (serving && why === "use") {
-      config.report("error", failure("use failed: " + ending.cause, ending));
-    } else {
+    if (!serving || why === "follow" || why === "renew") {
       if (serving) {
         // It cannot carry what is followed now, or is dead: better a break than a topic that nothing comes of.
         shut(serving, why);
         serving = null;
       }
       wait(ending);
+    } else if (why === "use" && !head) {
+      config.report("error", failure("use failed: " + ending.cause, ending));
+    } else {
+      if (why === "probe") {
+        ladder.keep(serving.name, true);
+      }
+      if (now() - /** @type {number} */ (serving.last) > 5 * check && !serving.handle.change) {
+        alive(serving); // It could not be asked while others were tried.
+      }
     }
     schedule();
   }

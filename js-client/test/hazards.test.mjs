@@ -134,3 +134,43 @@ test("a follow from now on is pinned down at once on a long poll, not by the fir
   await settle();
   assert.deepEqual(seqs(), [11]);
 });
+
+test("in a race the one that serves goes on when a better one that was still tried fails", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, seen, state } = client(t, net);
+  follow("a", "all");
+  await time.pass(400);
+  const [socket, sse] = net.all;
+  sse.hello(10);
+  sse.prove();
+  await time.pass(3000);
+  assert.equal(socket.closed, true, "it never spoke");
+  assert.equal(sse.closed, false);
+  assert.equal(state(), "open sse");
+  assert.equal(seen.states.filter((s) => s.state === "waiting").length, 0);
+});
+
+test("plain HTTP that stands in goes on when what it stands in for does not come back", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, state, it } = client(t, net, { transports: ["websocket", "poll"] });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().hello(10);
+  net.last().prove();
+  await time.pass(6000);
+  net.last().die();
+  await time.pass(600);
+  assert.deepEqual(net.kinds(), ["websocket", "websocket"]);
+  await time.pass(3000);
+  assert.equal(net.last().kind, "poll");
+  net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false, poll_ms: 5000 });
+  await settle();
+  const served = net.last();
+  await time.pass(3500);
+  assert.equal(net.all[1].closed, true);
+  assert.equal(state(), "open poll");
+  assert.equal(net.last(), served, "the next is not due");
+  assert.equal(it.diagnose().remembered, "websocket", "one failure is no verdict");
+});
