@@ -174,3 +174,16 @@ test("plain HTTP that stands in goes on when what it stands in for does not come
   assert.equal(net.last(), served, "the next is not due");
   assert.equal(it.diagnose().remembered, "websocket", "one failure is no verdict");
 });
+
+test("a long poll that ended early is asked again when the gateway says so, not at the interval of plain polls", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow } = client(t, net, { transports: ["longpoll"], poll_ms: 60000 });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false });
+  await time.pass(50);
+  net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false, poll_ms: 500 });
+  await time.pass(600);
+  assert.equal(net.all.length, 3);
+});

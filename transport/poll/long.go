@@ -18,6 +18,10 @@ type long struct {
 	terms [2][3]transport.Shared[terms] // by whether they have a place among their session's, and by coding
 }
 
+// replacedMS is when a client that still hears the answer to a poll whose place was taken should ask again. It lives from that poll while
+// it tries something better, or a proxy has sent the poll twice: more often than this is not worth it.
+const replacedMS = 500
+
 // The codings of an answer: JSON, the same in gzip, and a script.
 const (
 	plain = iota
@@ -122,6 +126,8 @@ func (a *answer) Close(reason gateway.Reason, at gateway.Cursor, _ []byte) {
 	pollMS := on.pollMS
 	if code, ok := transport.CodeOf(reason); ok && code.Again() {
 		pollMS = transport.RetryMS()
+	} else if reason == gateway.ReasonReplaced {
+		pollMS = min(pollMS, replacedMS)
 	}
 	parts, _ := wire.Poll{Cursor: at, PollMS: pollMS, Offer: on.offer}.Parts()
 	if on.callback != "" {

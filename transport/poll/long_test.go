@@ -107,6 +107,10 @@ func TestAnswerEndedEarly(t *testing.T) {
 			if got.PollMS < 500 || got.PollMS >= 3000 {
 				t.Errorf("%s: come back in %d ms", reason, got.PollMS)
 			}
+		} else if reason == gateway.ReasonReplaced {
+			if got.PollMS != replacedMS {
+				t.Errorf("%s: come back in %d ms", reason, got.PollMS)
+			}
 		} else if string(held.body) != empty {
 			t.Errorf("%s: %s, want %s", reason, held.body, empty)
 		}

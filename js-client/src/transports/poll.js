@@ -61,7 +61,7 @@ export function openPoll(way, sink) {
       // A held one that ended early with nothing: the gateway spreads those who come back.
       (items.length ? moved && (answer.more || held) : held && until - now() < 500)
         ? 0
-        : (way.poll_ms || answer.poll_ms || 5000) * (0.9 + Math.random() * 0.2)
+        : ((!held && way.poll_ms) || answer.poll_ms || 5000) * (0.9 + Math.random() * 0.2)
     );
     sink.object({
       offer: answer.offer,
