@@ -3,6 +3,8 @@ import { attempt, filter, now, parse, place } from "./util.js";
 
 // How long a memory of what worked is believed, in ms.
 var life = 1800000;
+// The longest round trip that is believed, in ms: a clock may jump, and a machine sleep, while one is measured.
+var slowest = 5000;
 
 /**
  * @param {string[]} usable   what options and this environment allow, in the order wanted
@@ -62,7 +64,7 @@ export function makeLadder(usable, ordered, key) {
      * @returns {number}
      */
     rtt: function (ms) {
-      return (kept.rtt = ms || kept.rtt);
+      return (kept.rtt = Math.max(0, Math.min(ms || kept.rtt, slowest)) || 0);
     },
 
     /**

@@ -25,6 +25,8 @@ var lastProbe = 300000;
 var check = 2000;
 var soon = 800;
 var tick = 200;
+// Nobody is obeyed who asks for a longer wait, in ms: past 24 days a timer does not wait at all.
+var lastRetry = 3600000;
 
 /**
  * @param {Config} config
@@ -563,7 +565,7 @@ export function makeReader(config, shared, tabs) {
         // fails: if both do, it is nobody's fault.
         round(shown ? names.slice(0, 1).concat(failures > 1 ? names.slice(1).slice(-1) : []) : names, ending.cause, shown ? slow : fast);
       },
-      Math.max(backoff(failures++, 1000, 30000), (ending.retry_ms || 0) * (1 + Math.random() / 2))
+      Math.max(backoff(failures++, 1000, 30000), Math.min(ending.retry_ms || 0, lastRetry) * (1 + Math.random() / 2))
     );
     tell("waiting", order()[0] || "", ending.cause);
   }

@@ -1,6 +1,6 @@
 // What goes wrong between two moments: each of these once lost a message, a connection, or the way back.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { client, clock, epoch, network, parameters, settle } from "./fakes.mjs";
 
 for (const transport of ["sse", "stream"]) {
@@ -186,4 +186,59 @@ test("a long poll that ended early is asked again when the gateway says so, not 
   net.last().answer(200, { cursor: `${epoch}-10`, items: [], more: false, poll_ms: 500 });
   await time.pass(600);
   assert.equal(net.all.length, 3);
+});
+
+test("a time to come back that no timer can hold is no reason to come back at once", async (t) => {
+  const real = globalThis.setTimeout;
+  const time = clock(t);
+  const fake = globalThis.setTimeout;
+  // As browsers have it, and the fake clock does not: more than 31 bits are no delay at all.
+  globalThis.setTimeout = (fn, ms) => fake(fn, ms > 0x7fffffff || Number.isNaN(ms) ? 0 : ms);
+  t.after(() => (globalThis.setTimeout = real));
+  const net = network();
+  const { follow, state } = client(t, net, { transports: ["poll"] });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().answer(503, "<html>Maintenance</html>", { "Retry-After": "2592000" });
+  await time.pass(30000);
+  assert.equal(net.all.length, 1);
+  assert.equal(state(), "waiting poll");
+  await time.pass(7200000);
+  assert.ok(net.all.length > 1, "an hour is the most, whoever asks for more");
+});
+
+for (const rtt of ['"long"', "3e12", "-5", "null"]) {
+  test(`a memory with a round trip of ${rtt} does no harm`, async (t) => {
+    const real = globalThis.setTimeout;
+    const time = clock(t);
+    const fake = globalThis.setTimeout;
+    globalThis.setTimeout = (fn, ms) => fake(fn, ms > 0x7fffffff || Number.isNaN(ms) ? 0 : ms);
+    t.after(() => (globalThis.setTimeout = real));
+    globalThis.localStorage = { getItem: () => `{"name":"sse","at":${Date.now()},"rtt":${rtt}}`, setItem() {} };
+    t.after(() => delete globalThis.localStorage);
+    const net = network();
+    const { follow, it } = client(t, net, { share: false });
+    follow("a", "all");
+    await time.pass(250);
+    assert.deepEqual(net.kinds(), ["sse"]);
+    assert.equal(net.last().closed, false);
+    await time.pass(6000);
+    assert.deepEqual(net.kinds().slice(0, 2), ["sse", "websocket"]);
+    await time.pass(60000);
+    assert.ok(net.all[0].closed);
+    const { rtt_ms } = it.diagnose();
+    assert.ok(rtt_ms >= 0 && rtt_ms <= 5000, `${rtt_ms}`);
+  });
+}
+
+test("a machine that sleeps while a ping is under way has no round trip of hours", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, it } = client(t, net);
+  follow("a", "all");
+  await time.pass(50);
+  net.last().hello(10);
+  mock.timers.setTime(Date.now() + 8 * 3600000);
+  net.last().prove();
+  assert.ok(it.diagnose().rtt_ms <= 5000, `${it.diagnose().rtt_ms}`);
 });
