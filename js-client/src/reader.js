@@ -368,7 +368,9 @@ export function makeReader(config, shared, tabs) {
     } else if (!link.spoke) {
       // Nothing else counts before hello.
     } else if (ack && ack.id) {
-      if (ack.error) {
+      if (ack.error && ack.error.code === "transport_off" && below(link).length) {
+        link.end({ cause: "transport_off", code: 4505 });
+      } else if (ack.error) {
         refuse(ack.id, ack.error);
       } else {
         take(link, value);
@@ -491,6 +493,11 @@ export function makeReader(config, shared, tabs) {
     return home ? [home].concat(rest) : rest;
   }
 
+  /** @param {Link} link */
+  function below(link) {
+    return ladder.list().slice(place(ladder.list(), link.name) + 1);
+  }
+
   /**
    * Ends all connections and waits for nothing.
    * @param {string} reason
@@ -514,7 +521,7 @@ export function makeReader(config, shared, tabs) {
   function end(link, ending) {
     var code = ending.code || 0;
     var told = ending.retry_ms !== undefined || (code >= 4000 && code !== 4505 && code !== 4506);
-    var below = ladder.list().slice(place(ladder.list(), link.name) + 1);
+    var rest = below(link);
     if (link.over) {
       return;
     }
@@ -541,10 +548,10 @@ export function makeReader(config, shared, tabs) {
       tell("connecting", tries[0].name, ending.cause);
       return;
     }
-    if (!told && code !== 4506 && (now() - /** @type {number} */ (link.spoke) < young || (ending.cause === "silent" && !link.got))) {
+    if (!told && code !== 4506 && (code === 4505 || now() - /** @type {number} */ (link.spoke) < young || (ending.cause === "silent" && !link.got))) {
       strikes[link.name] = (strikes[link.name] || 0) + 1;
-      if (below.length && (!link.got || strikes[link.name] > 1)) {
-        round(below, ending.cause, fast); // It is in doubt: what is below serves at once, and probes will tell.
+      if (rest.length && (code === 4505 || !link.got || strikes[link.name] > 1)) {
+        round(rest, ending.cause, fast); // It is in doubt: what is below serves at once, and probes will tell.
         return;
       }
     } else {

@@ -242,3 +242,46 @@ test("a machine that sleeps while a ping is under way has no round trip of hours
   net.last().prove();
   assert.ok(it.diagnose().rtt_ms <= 5000, `${it.diagnose().rtt_ms}`);
 });
+
+test("a topic that the gateway does not let go over the open WebSocket goes over what is below", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, seen, seqs } = client(t, net, { transports: ["websocket", "poll"] });
+  follow("a", "all");
+  await time.pass(50);
+  const one = net.last();
+  one.hello(10);
+  one.prove();
+  one.message("a", 4, 0);
+  await time.pass(10000);
+  follow("scores/x", "all");
+  await time.pass(50);
+  const { id } = one.upstream.at(-1);
+  one.send({ ack: { id, error: { code: "transport_off", status: 406, detail: "websocket is not allowed here" } } });
+  await time.pass(50);
+  assert.equal(net.last().kind, "poll");
+  assert.deepEqual(parameters(net.last()).topic, ["a", "scores/x"]);
+  net.last().answer(200, { cursor: `${epoch}-12`, items: [{ topic: "scores/x", seq: 12, prev: 0, time: 1 }], more: false });
+  await settle();
+  assert.deepEqual(seqs(), [4, 12]);
+  assert.deepEqual(seen.errors, []);
+});
+
+test("... and is an error where there is nothing below", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, seen, state } = client(t, net, { transports: ["websocket"] });
+  follow("a", "all");
+  await time.pass(50);
+  const one = net.last();
+  one.hello(10);
+  one.prove();
+  follow("scores/x", "all");
+  await time.pass(50);
+  const { id } = one.upstream.at(-1);
+  one.send({ ack: { id, error: { code: "transport_off", status: 406, detail: "websocket is not allowed here" } } });
+  await time.pass(1000);
+  assert.equal(seen.errors[0].topic, "scores/x");
+  assert.equal(state(), "open websocket");
+  assert.equal(net.all.length, 1);
+});
