@@ -58,6 +58,7 @@ import { followQuery } from "./wire.js";
  * @property {string} [step]                  what it tells the gateway of the transport before it
  * @property {boolean} [over]
  * @property {number} [last]                  when it was heard last
+ * @property {number} count                   how often it was heard: clocks are set back
  * @property {any} [dog]                      timer: silence
  * @property {any} [greet]                    timer: no hello, no proof
  *
@@ -129,6 +130,7 @@ export function makeLink(name, config, host) {
     follows: [],
     asked: {},
     epoch: "",
+    count: 0,
     entry: { transport: name, at: now(), cause: "" },
     handle: /** @type {any} */ ({}),
     bare: function () {
@@ -148,11 +150,13 @@ export function makeLink(name, config, host) {
     },
     heard: function () {
       link.last = now();
+      link.count++;
     },
     // Time is told by the clock on the wall: timers sleep with the machine.
     watch: function (ms) {
       function bark() {
-        var left = /** @type {number} */ (link.last) + ms - now();
+        link.last = Math.min(/** @type {number} */ (link.last), now()); // The clock may have been set back.
+        var left = link.last + ms - now();
         if (left <= 0) {
           host.quiet(link);
           left = ms;

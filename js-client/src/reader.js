@@ -181,6 +181,7 @@ export function makeReader(config, shared, tabs) {
         shut(/** @type {Link} */ (tries.shift()), "no_hello");
       }
       begin(makeLink(name, config, host));
+      clearTimeout(heading); // Whoever was told of this attempt may have begun another round.
       if (head && queue.length) {
         heading = setTimeout(
           function () {
@@ -493,6 +494,15 @@ export function makeReader(config, shared, tabs) {
     return home ? [home].concat(rest) : rest;
   }
 
+  /**
+   * Whether it went silent from the start.
+   * @param {Link} link
+   * @param {Ending} ending
+   */
+  function dumb(link, ending) {
+    return ending.cause === "silent" && !link.got && /** @type {number} */ (link.last) - /** @type {number} */ (link.spoke) < young;
+  }
+
   /** @param {Link} link */
   function below(link) {
     return ladder.list().slice(place(ladder.list(), link.name) + 1);
@@ -548,7 +558,7 @@ export function makeReader(config, shared, tabs) {
       tell("connecting", tries[0].name, ending.cause);
       return;
     }
-    if (!told && code !== 4506 && (code === 4505 || now() - /** @type {number} */ (link.spoke) < young || (ending.cause === "silent" && !link.got))) {
+    if (!told && code !== 4506 && (code === 4505 || now() - /** @type {number} */ (link.spoke) < young || dumb(link, ending))) {
       strikes[link.name] = (strikes[link.name] || 0) + 1;
       if (rest.length && (code === 4505 || !link.got || strikes[link.name] > 1)) {
         round(rest, ending.cause, fast); // It is in doubt: what is below serves at once, and probes will tell.
@@ -595,11 +605,11 @@ export function makeReader(config, shared, tabs) {
    * @param {Link} link
    */
   function alive(link) {
-    var asked = now();
+    var heard = link.count;
     if (link.handle.send) {
       ping(link);
       setTimeout(function () {
-        if (/** @type {number} */ (link.last) < asked) {
+        if (link.count === heard) {
           link.end({ cause: "silent" });
         }
       }, check);
@@ -613,7 +623,9 @@ export function makeReader(config, shared, tabs) {
   // A page that lives long tries what is better, ever more rarely.
   function schedule() {
     clearTimeout(probing);
-    probing = setTimeout(probe, every * (0.5 + Math.random()));
+    if (!closed) {
+      probing = setTimeout(probe, every * (0.5 + Math.random()));
+    }
   }
 
   function probe() {

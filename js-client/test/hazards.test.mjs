@@ -285,3 +285,97 @@ test("... and is an error where there is nothing below", async (t) => {
   assert.equal(state(), "open websocket");
   assert.equal(net.all.length, 1);
 });
+
+test("a quiet connection that has lived on heartbeats is not to blame when the line goes dead", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, seen } = client(t, net);
+  follow("a");
+  await time.pass(50);
+  const one = net.last();
+  one.hello(10);
+  one.prove();
+  for (let n = 0; n < 30; n++) {
+    await time.pass(20000);
+    one.send({ ping: { cursor: `${epoch}-10` } });
+  }
+  await time.pass(34100);
+  assert.equal(one.closed, true);
+  assert.equal(seen.states.at(-1).state, "waiting");
+  await time.pass(600);
+  assert.equal(net.last().kind, "websocket");
+});
+
+test("close in a listener for states is for good: no timer stays, no connection comes", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { it, follow } = client(t, net, { transports: ["websocket"] });
+  it.on("state", ({ state }) => state === "waiting" && it.close());
+  follow("a");
+  await time.pass(50);
+  net.last().die();
+  await time.pass(1000);
+  const set = mock.method(globalThis, "setTimeout");
+  await time.pass(1000000);
+  assert.equal(set.mock.callCount(), 0);
+  assert.equal(net.all.length, 1);
+});
+
+test("use in a listener for states, and close soon after it", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { it, follow } = client(t, net);
+  let once = true;
+  it.on("state", ({ state }) => {
+    if (state === "connecting" && once) {
+      once = false;
+      it.use("sse");
+      it.use(null);
+    }
+  });
+  follow("a");
+  await time.pass(100);
+  it.close();
+  const { length } = net.all;
+  await time.pass(1000000);
+  assert.equal(net.all.length, length);
+  assert.deepEqual(net.open(), []);
+});
+
+test("a clock that is set back does not keep a dead connection", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow } = client(t, net);
+  follow("a");
+  await time.pass(50);
+  const one = net.last();
+  one.hello(10);
+  one.prove();
+  // The fake clock does not go back by itself.
+  const shifted = mock.method(Date.prototype, "valueOf", function () {
+    return this.getTime() - 7200000;
+  });
+  t.after(() => shifted.mock.restore());
+  await time.pass(72000);
+  assert.equal(one.closed, true);
+});
+
+test("a clock that is set back while a sign of life is awaited does not end a connection that gives it", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow } = client(t, net);
+  follow("a");
+  await time.pass(50);
+  const one = net.last();
+  one.hello(10);
+  one.prove();
+  await time.pass(32100);
+  assert.deepEqual(one.upstream.at(-1), { id: 0, ping: true });
+  const shifted = mock.method(Date.prototype, "valueOf", function () {
+    return this.getTime() - 7200000;
+  });
+  t.after(() => shifted.mock.restore());
+  one.send({ ack: { id: 0 } });
+  await time.pass(3000);
+  assert.equal(one.closed, false);
+});
