@@ -65,6 +65,7 @@ class Miniature {
         state = { follows: this.#follows(one), said: false, sent: 0, ticked: false, born: Date.now(), up: 0 };
         state.at = this.log.length;
         this.#served.set(one, state);
+        this.#replace(one);
         one.stream?.();
         if (this.chance() < 0.5) continue;
       }
@@ -78,6 +79,20 @@ class Miniature {
       this.#hear(one, state);
       this.#write(one, state);
       if (fault === "killed" && Date.now() - state.born > 200) one.die();
+    }
+  }
+
+  /** A newer stream of a kind ends the older one, and a held poll, as soon as it comes in. */
+  #replace(one) {
+    const n = (other) => Number(parameters(other, true).n);
+    for (const other of this.net.open()) {
+      if (n(other) >= n(one)) continue;
+      if (other.kind === one.kind && this.#served.get(other)?.said) {
+        other.send({ bye: { code: 4506, reason: "replaced" } });
+        if (!other.closed) other.die();
+      } else if (other.kind === "longpoll") {
+        this.#answer(other, 0);
+      }
     }
   }
 
@@ -120,13 +135,14 @@ class Miniature {
     }
   }
 
-  #answer(one) {
+  #answer(one, limit = 1 + Math.floor(this.chance() * 5)) {
     const follows = this.#follows(one);
-    const limit = 1 + Math.floor(this.chance() * 5);
     const all = this.log.filter((m) => follows.some((f) => f.name === m.topic && m.seq > f.at));
     const items = all.slice(0, limit).map((m) => ({ ...m }));
     const more = all.length > limit;
-    one.answer(200, { cursor: this.#cursor(more ? items.at(-1).seq : this.log.length), items, more, poll_ms: 500 });
+    const from = Math.min(...follows.map((f) => f.at));
+    const cursor = this.#cursor(!more ? this.log.length : (items.at(-1)?.seq ?? from));
+    one.answer(200, { cursor, items, more: more && limit > 0, poll_ms: 500 });
   }
 }
 
@@ -152,9 +168,17 @@ async function run(t, seed) {
   };
   const follow = (topic, since) => {
     const one = { topic, since, seqs: [] };
-    it.follow(topic, (m) => one.seqs.push(m.seq), { since });
+    one.follow = it.follow(topic, (m) => one.seqs.push(m.seq), { since });
     got.push(one);
   };
+  /** It has all that came before its last, and no more comes of it. */
+  const unfollow = (one) => {
+    one.follow.close();
+    got.splice(got.indexOf(one), 1);
+    closed.push(one);
+    one.last = one.seqs.length;
+  };
+  const closed = [];
   const whole = (one) => {
     const all = gateway.log.filter((m) => m.topic === one.topic).map((m) => m.seq);
     // Who follows from now on has all from some moment on.
@@ -172,6 +196,11 @@ async function run(t, seed) {
       else if (what < 0.65) gateway.faults = {};
       else if (what < 0.7) it.use(pick([...kinds, null, null]));
       else if (what < 0.77 && got.length < 5) follow(pick(topics), pick(["all", "now"]));
+      else if (what < 0.83 && got.length > 1) {
+        const one = pick(got);
+        unfollow(one);
+        if (chance() < 0.7) follow(one.topic, pick(["all", "now"])); // In the same turn.
+      }
       await pass(50 * (1 + Math.floor(chance() * 30)));
     }
     gateway.faults = {};
@@ -182,6 +211,11 @@ async function run(t, seed) {
       await pass(1000);
     }
     for (const one of got) assert.deepEqual(one.seqs, whole(one), `what ${one.topic} brought since ${one.since}`);
+    for (const { seqs, last, topic } of closed) {
+      assert.equal(seqs.length, last, `${topic} is closed`);
+      const all = gateway.log.filter((m) => m.topic === topic && m.seq >= seqs[0] && m.seq <= seqs.at(-1)).map((m) => m.seq);
+      assert.deepEqual(seqs, all, `what ${topic} brought until it was closed`);
+    }
     assert.deepEqual(seen.gaps, []);
     assert.deepEqual(seen.errors.filter((error) => error.cause === "missing"), []);
     assert.ok(net.all.length < 2500, `${net.all.length} connections`);
