@@ -1,7 +1,7 @@
 // Keeps one connection up for all follows: races transports at the start, moves between them with the cursors, waits, comes
 // back. Everything that opens a connection is a round: a list of transports, each tried when the one before it has failed or
 // has had its head start. Beside the connection that serves there is at most one attempt, and without it at most two.
-import { asksOf, makeCover, parseCursor } from "./cover.js";
+import { askOf, asksOf, makeCover, parseCursor } from "./cover.js";
 import { extend, makeLink, open, shut } from "./link.js";
 import { receive } from "./receive.js";
 import { attempt, backoff, failure, filter, makeKey, now, place } from "./util.js";
@@ -92,7 +92,14 @@ export function makeReader(config, shared, tabs) {
   /** @type {Host} */
   var host = {
     wanted: function (link) {
-      link.shared = link.name === "poll" && !link.paged && ladder.offer().shared;
+      link.shared =
+        link.name === "poll" &&
+        !link.paged &&
+        ladder.offer().shared &&
+        // What is asked for the last ten, say, would get all.
+        !filter(follows, function (follow) {
+          return follow.cover.at < 0 && !/^(now|all)$/.test(askOf(follow.cover));
+        }).length;
       return follows;
     },
     common: function (link) {

@@ -1,6 +1,7 @@
 // What goes wrong between two moments: each of these once lost a message, a connection, or the way back.
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
+import { blindly } from "../src/transports/old/blind.js";
 import { client, clock, epoch, network, parameters, settle } from "./fakes.mjs";
 
 for (const transport of ["sse", "stream"]) {
@@ -378,4 +379,33 @@ test("a clock that is set back while a sign of life is awaited does not end a co
   one.send({ ack: { id: 0 } });
   await time.pass(3000);
   assert.equal(one.closed, false);
+});
+
+test("what keeps all that it received asks for a new beginning until it gets one", () => {
+  let asked = 0;
+  const tell = blindly({ text() {}, renew: () => asked++, end: assert.fail });
+  // The first may be refused: something better is being tried at that moment.
+  for (let n = 0; n < 30; n++) tell("x".repeat(20000));
+  assert.equal(asked, 2);
+});
+
+test("polls that everybody shares are not asked for a number of messages: they bring all there are", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { it, follow, seqs } = client(t, net, { transports: ["poll"] });
+  follow("a", `${epoch}-1`);
+  await time.pass(50);
+  const offer = { transports: ["poll"], shared: true };
+  net.last().answer(200, { cursor: `${epoch}-9`, items: [], more: false, poll_ms: 1000, offer });
+  await time.pass(1000);
+  assert.deepEqual(parameters(net.last()), { topic: "a", transport: "poll" });
+  const late = [];
+  it.follow("b", (message) => late.push(message.seq), { since: "last:1" });
+  await time.pass(50);
+  assert.deepEqual(parameters(net.last()).since, [`${epoch}-9`, "last:1"]);
+  const items = [{ topic: "b", seq: 8, prev: 7, time: 1, data: 1 }];
+  net.last().answer(200, { cursor: `${epoch}-9`, items, more: false, poll_ms: 1000, offer });
+  await time.pass(1100);
+  assert.deepEqual(parameters(net.last()), { topic: ["a", "b"], transport: "poll" });
+  assert.deepEqual([seqs(), late], [[], [8]]);
 });

@@ -14,7 +14,7 @@ export function blindly(sink) {
   return function (text) {
     size += text.length;
     if (size > full) {
-      size = -1 / 0;
+      size = 0; // Asked again after as much more, if it is not done now.
       sink.renew();
     }
     if (/^\{"error"/.test(text)) {
