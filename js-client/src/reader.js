@@ -561,7 +561,8 @@ export function makeReader(config, shared, tabs) {
       fail(link.name, ending);
       return;
     }
-    if (tries.length && !told) {
+    // What is better may be tried in vain, and that takes long.
+    if (tries.length && !told && (why !== "probe" || tries[0].spoke)) {
       tell("connecting", tries[0].name, ending.cause);
       return;
     }

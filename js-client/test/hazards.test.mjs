@@ -405,3 +405,25 @@ test("polls that everybody shares are not asked for a number of messages: they b
   assert.deepEqual(parameters(net.last()), { topic: ["a", "b"], transport: "poll" });
   assert.deepEqual([seqs(), late], [[], [8]]);
 });
+
+test("what serves and dies while what is better is being tried, in vain, does not wait for the end of that", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, state } = client(t, net);
+  follow("a", "all");
+  // A network that swallows everything but polls.
+  await time.until(() => net.last()?.kind === "poll");
+  const answer = () => net.last("poll").answer(200, { cursor: `${epoch}-10`, items: [], more: false, poll_ms: 1000 });
+  answer();
+  await settle();
+  assert.equal(state(), "open poll");
+  await time.until(() => net.last().kind === "websocket" && net.all.length > 5, async () => {
+    await time.pass(50);
+    if (!net.last("poll").closed) answer();
+  });
+  await time.until(() => !net.last("poll").closed);
+  const { length } = net.all.filter((one) => one.kind === "poll");
+  net.last("poll").answer(502, "<html>");
+  await time.pass(1500);
+  assert.ok(net.all.filter((one) => one.kind === "poll").length > length, "asked again within its back-off");
+});
