@@ -1,5 +1,5 @@
 // What tabs have in browsers without Web Locks and BroadcastChannel: localStorage, as a bus and as a lock.
-import { attempt, makeKey, now, parse } from "./util.js";
+import { attempt, makeKey, now, parse, root } from "./util.js";
 
 // How long the lock holds unless it is renewed: hidden tabs may be let out once a minute only. How long writes of other tabs may
 // take to show. In ms.
@@ -12,7 +12,7 @@ var showing = 50;
  * @param {(note: any, lost: boolean) => void} hear gets what other tabs say, and whether something before it is lost
  * @param {() => void} lead the lock is this tab's; called again whenever it is looked at
  * @param {() => void} quit it is another's; the same
- * @param {() => void} fail there is no room in the storage
+ * @param {() => void} fail there is no room in the storage, or another client in this page, which would not hear of this one
  */
 export function openStorage(name, hear, lead, quit, fail) {
   var me = makeKey();
@@ -67,6 +67,10 @@ export function openStorage(name, hear, lead, quit, fail) {
     });
   }
 
+  if (root[name]) {
+    setTimeout(fail, 0);
+  }
+  root[name] = root[name] || me;
   window.addEventListener("storage", stored, false);
   return {
     acquire: claim,
@@ -84,6 +88,9 @@ export function openStorage(name, hear, lead, quit, fail) {
     },
 
     close: function () {
+      if (root[name] === me) {
+        root[name] = 0;
+      }
       window.removeEventListener("storage", stored, false);
       clearTimeout(claiming);
       attempt(function () {

@@ -59,6 +59,7 @@ export function makeTabs(name, member) {
   var beating;
   /** @type {any} */
   var held;
+  var apart = false;
 
   name += build;
   if (!modern) {
@@ -131,6 +132,7 @@ export function makeTabs(name, member) {
   function part() {
     if (channel) {
       tabs.leave();
+      apart = true;
       member().lead(true);
     }
   }
@@ -188,6 +190,10 @@ export function makeTabs(name, member) {
   var tabs = {
     /** Takes part. Another call shows what is followed now. */
     join: function () {
+      if (apart) {
+        member().lead(true);
+        return;
+      }
       if (channel) {
         show();
         return;

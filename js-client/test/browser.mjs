@@ -282,7 +282,9 @@ export class Tab {
     context.random = random;
     scripts[browser.build].runInContext(context);
     new Script("Math.random = random;").runInContext(context);
-    this.it = context.tidings("http://gateway", { transports: ["websocket"], ...options });
+    /** Another client in the same page. */
+    this.another = () => context.tidings("http://gateway", { transports: ["websocket"], ...options });
+    this.it = this.another();
     this.it.on("state", (state) => this.seen.states.push(`${state.state} ${state.cause}`));
     this.it.on("gap", (gap) => this.seen.gaps.push({ ...gap }));
     this.it.on("error", (error) => this.seen.errors.push(error));

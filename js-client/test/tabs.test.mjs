@@ -57,6 +57,25 @@ for (const way of ways) {
       assert.ok(tabs.every((tab) => tab.seen.live.length === 2), "each hears of its own topics alone");
     });
 
+    test("two clients in one page", async (t) => {
+      const { browser, tabs, gateway } = await crowd(t, 2);
+      const got = [];
+      const other = tabs[1].another();
+      other.follow("a", (message) => got.push(message.seq), { since: `${gateway.epoch}-${gateway.seq}` });
+      await browser.until(() => other.state.state === "open");
+      for (let i = 0; i < 60; i++) {
+        gateway.publish("a");
+        tabs[1].dispatch("visibilitychange");
+        await browser.pass(1000);
+      }
+      complete(browser, tabs);
+      assert.deepEqual(got, gateway.messages.map((message) => message.seq));
+      assert.equal(gateway.connects, way.bus === "storage" ? 2 : 1, "in one page nobody hears of what is stored");
+      other.close();
+      await browser.pass(1000);
+      assert.equal(gateway.open().length, 1);
+    });
+
     test("a tab that opens while the first is still connecting", async (t) => {
       const browser = new Browser(t, way);
       const tabs = Array.from({ length: 5 }, () => browser.open());
