@@ -733,7 +733,10 @@ export function makeReader(config, shared, tabs) {
       }
       if (!serving) {
         failures = 0;
-        round(order(), "wake", fast);
+        // Such events come in swarms: what has just been begun knows of them.
+        if (!tries.length || now() - tries[tries.length - 1].entry.at > soon) {
+          round(order(), "wake", fast);
+        }
       } else {
         if (network) {
           every = firstProbe;

@@ -427,3 +427,31 @@ test("what serves and dies while what is better is being tried, in vain, does no
   await time.pass(1500);
   assert.ok(net.all.filter((one) => one.kind === "poll").length > length, "asked again within its back-off");
 });
+
+test("many signs of a network in a row begin no more attempts than one", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const listeners = {};
+  globalThis.addEventListener = (type, fn) => (listeners[type] = fn);
+  globalThis.removeEventListener = (type) => delete listeners[type];
+  t.after(() => {
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  });
+  const { it, follow, state } = client(t, net, { share: false });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().hello(10);
+  net.last().prove();
+  await time.pass(6000);
+  net.last().die();
+  for (let i = 0; i < 20; i++) {
+    listeners.online({ type: "online" });
+    await time.pass(10);
+  }
+  assert.equal(net.all.length, 2);
+  net.last().hello(10);
+  assert.equal(state(), "open websocket");
+  it.close();
+  assert.deepEqual(listeners, {});
+});
