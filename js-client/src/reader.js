@@ -639,7 +639,9 @@ export function makeReader(config, shared, tabs) {
   function probe() {
     var list = ladder.list();
     var i = serving && !tries.length ? place(list, serving.name) : 0;
-    every = Math.min(every * 2, lastProbe);
+    if (serving) {
+      every = Math.min(every * 2, lastProbe);
+    }
     if (i) {
       round(i < 0 ? list : list.slice(0, i), "probe", 0);
     } else {

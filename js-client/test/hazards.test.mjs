@@ -455,3 +455,30 @@ test("many signs of a network in a row begin no more attempts than one", async (
   it.close();
   assert.deepEqual(listeners, {});
 });
+
+test("after a long outage what is better is looked for as soon as after a short one", async (t) => {
+  const time = clock(t);
+  const net = network();
+  const { follow, state } = client(t, net, { transports: ["websocket", "poll"] });
+  follow("a", "all");
+  await time.pass(50);
+  net.last().hello(10);
+  net.last().prove();
+  await time.pass(6000);
+  const refuse = (one) => one.die();
+  net.open().forEach(refuse);
+  for (let i = 0; i < 6000; i++) {
+    await time.pass(100);
+    net.open().forEach(refuse);
+  }
+  await time.until(() => {
+    for (const one of net.open()) {
+      if (one.kind === "poll") one.answer(200, { cursor: `${epoch}-10`, items: [], more: false, poll_ms: 60000 });
+      else one.die();
+    }
+    return state() === "open poll";
+  });
+  const { length } = net.all;
+  await time.pass(8000);
+  assert.ok(net.all.slice(length).some((one) => one.kind === "websocket"));
+});
