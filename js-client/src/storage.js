@@ -12,7 +12,8 @@ var showing = 50;
  * @param {(note: any, lost: boolean) => void} hear gets what other tabs say, and whether something before it is lost
  * @param {() => void} lead the lock is this tab's; called again whenever it is looked at
  * @param {() => void} quit it is another's; the same
- * @param {() => void} fail there is no room in the storage, or another client in this page, which would not hear of this one
+ * @param {(forever?: boolean) => void} fail there is no room in the storage; for ever: there is another client in this page, which would
+ *                                         not hear of this one
  */
 export function openStorage(name, hear, lead, quit, fail) {
   var me = makeKey();
@@ -68,7 +69,9 @@ export function openStorage(name, hear, lead, quit, fail) {
   }
 
   if (root[name]) {
-    setTimeout(fail, 0);
+    setTimeout(function () {
+      fail(true);
+    }, 0);
   }
   root[name] = root[name] || me;
   window.addEventListener("storage", stored, false);

@@ -129,10 +129,11 @@ export function makeTabs(name, member) {
   }
 
   // Where tabs cannot come to terms, everybody is for himself.
-  function part() {
+  /** @param {boolean} [forever] */
+  function part(forever) {
     if (channel) {
       tabs.leave();
-      apart = true;
+      apart = !!forever;
       member().lead(true);
     }
   }
