@@ -51,7 +51,7 @@ for (const name of browsers) {
     }
 
     /** Waits until one of the tabs leads, and the others are led. */
-    async function leads(tabs) {
+    async function settled(tabs) {
       for (let i = 0; ; i++) {
         const led = await Promise.all(tabs.map((tab) => tab.evaluate(() => t.diagnose().shared)));
         if (led.filter((is) => !is).length === 1) return;
@@ -220,7 +220,7 @@ for (const name of browsers) {
           process.kill(id, "SIGCONT");
         }
         // Which of the two leads in the end is all the same: what a process that was stopped reads of localStorage may be old.
-        await leads(tabs);
+        await settled(tabs);
         await say(topic, "four");
         await complete(topic, tabs);
         await one();
