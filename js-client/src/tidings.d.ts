@@ -56,9 +56,9 @@ export interface State {
   /** The transport that was open before. */
   previous: Transport | "";
   /**
-   * Why: `start`; `probe` (a better one was found); `use`; `follow` (what is followed has changed); `renew`; `wake`; `pagehide`; or how
+   * Why: `start`; `probe` (a better one was found); `use`; `follow` (what is followed has changed); `renew`; `wake`; `pagehide`; `nothing followed`; `close`; `new`; or how
    * the one before it ended: `no_hello`, `buffered` (something on the way keeps back what is sent), `silent`, `died`, `invalid` (answered, but not by
-   * the gateway), `unreachable`, `refused` (by the browser), `status 502`, and the gateway's own words, such as `draining` or `pressure`.
+   * the gateway), `unreachable`, `refused` (by the browser), `status 502`, and the gateway's own words, such as `draining`, `pressure` or `replaced`.
    */
   cause: string;
   /** The position of the connection: `follow` with `since: cursor` goes on from here. */
