@@ -64,6 +64,7 @@ export function makeReader(config, shared, tabs) {
   var asleep = false;
   var active = !shared;
   var expired = false;
+  var until = 0; // when the gateway wants to be asked again, if it has said so
   var session = makeKey();
   /** @type {any} */
   var heading;
@@ -581,6 +582,7 @@ export function makeReader(config, shared, tabs) {
 
   /** @param {Ending} ending */
   function wait(ending) {
+    var told = Math.min(ending.retry_ms || 0, lastRetry);
     abandon(ending.cause);
     clearTimeout(probing);
     retrying = setTimeout(
@@ -590,8 +592,9 @@ export function makeReader(config, shared, tabs) {
         // fails: if both do, it is nobody's fault.
         round(shown ? names.slice(0, 1).concat(failures > 1 ? names.slice(1).slice(-1) : []) : names, ending.cause, shown ? slow : fast);
       },
-      Math.max(backoff(failures++, 1000, 30000), Math.min(ending.retry_ms || 0, lastRetry) * (1 + Math.random() / 2))
+      Math.max(backoff(failures++, 1000, 30000), told * (1 + Math.random() / 2))
     );
+    until = told && now() + told;
     tell("waiting", order()[0] || "", ending.cause);
   }
 
@@ -736,7 +739,8 @@ export function makeReader(config, shared, tabs) {
       if (!serving) {
         failures = 0;
         // Such events come in swarms: what has just been begun knows of them.
-        if (!tries.length || now() - tries[tries.length - 1].entry.at > soon) {
+        // And who was told to wait does so, whoever looks at the page.
+        if (tries.length ? now() - tries[tries.length - 1].entry.at > soon : network || now() > until) {
           round(order(), "wake", fast);
         }
       } else {

@@ -85,6 +85,24 @@ test("online ends a wait, and races anew", async (t) => {
   assert.deepEqual(net.open().map((one) => one.kind), ["websocket", "sse"], "with the short head start: the network is another");
 });
 
+test("looking at the page ends a wait, but not one that the gateway has asked for", async (t) => {
+  const { show, net, state, time } = await opened(t);
+  net.last().message("a", 11, 10);
+  await time.pass(6000);
+  net.last().die();
+  assert.equal(state(), "waiting websocket");
+  show();
+  await settle();
+  assert.equal(net.open().length, 1);
+  net.last().hello(11);
+  net.last().send({ bye: { code: 4001, reason: "draining", retry_ms: 9000 } });
+  show();
+  await time.pass(8000);
+  assert.equal(net.open().length, 0);
+  await time.pass(6000);
+  assert.equal(net.open().length, 1);
+});
+
 test("online on a lesser transport probes upward at once", async (t) => {
   const { fire, net } = await opened(t, { transports: ["sse", "poll"] });
   net.last().die();
