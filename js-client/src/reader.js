@@ -4,7 +4,7 @@
 import { askOf, asksOf, makeCover, parseCursor } from "./cover.js";
 import { extend, makeLink, open, shut } from "./link.js";
 import { receive } from "./receive.js";
-import { attempt, backoff, failure, filter, makeKey, now, place } from "./util.js";
+import { attempt, backoff, each, failure, filter, makeKey, now, place } from "./util.js";
 
 /**
  * @typedef {import("./link.js").Config} Config
@@ -738,8 +738,7 @@ export function makeReader(config, shared, tabs) {
       }
       if (!serving) {
         failures = 0;
-        // Such events come in swarms: what has just been begun knows of them.
-        // And who was told to wait does so, whoever looks at the page.
+        // Such events come in swarms: what has just been begun knows of them. And who was told to wait does so, whoever looks at the page.
         if (tries.length ? now() - tries[tries.length - 1].entry.at > soon : network || now() > until) {
           round(order(), "wake", fast);
         }
@@ -874,7 +873,7 @@ export function makeReader(config, shared, tabs) {
         shown = what.state.transport;
         config.report("state", (status = what.state));
       } else if (what.refused) {
-        filter(what.follows, remove);
+        each(what.follows, remove);
         refusal(what.refused);
       } else {
         receive(what, what.value, config.report);
@@ -885,7 +884,7 @@ export function makeReader(config, shared, tabs) {
       if (!closed) {
         closed = true;
         halt("close");
-        filter(follows, remove);
+        each(follows, remove);
         tell("closed", shown, "close");
       }
     }

@@ -339,6 +339,14 @@ test("use in a listener for states, and close soon after it", async (t) => {
   assert.deepEqual(net.open(), []);
 });
 
+/** Sets the clock back by two hours. The fake one does not go back by itself. */
+function setBack(t) {
+  const shifted = mock.method(Date.prototype, "valueOf", function () {
+    return this.getTime() - 7200000;
+  });
+  t.after(() => shifted.mock.restore());
+}
+
 test("a clock that is set back does not keep a dead connection", async (t) => {
   const time = clock(t);
   const net = network();
@@ -348,11 +356,7 @@ test("a clock that is set back does not keep a dead connection", async (t) => {
   const one = net.last();
   one.hello(10);
   one.prove();
-  // The fake clock does not go back by itself.
-  const shifted = mock.method(Date.prototype, "valueOf", function () {
-    return this.getTime() - 7200000;
-  });
-  t.after(() => shifted.mock.restore());
+  setBack(t);
   await time.pass(72000);
   assert.equal(one.closed, true);
 });
@@ -368,10 +372,7 @@ test("a clock that is set back while a sign of life is awaited does not end a co
   one.prove();
   await time.pass(32100);
   assert.deepEqual(one.upstream.at(-1), { id: 0, ping: true });
-  const shifted = mock.method(Date.prototype, "valueOf", function () {
-    return this.getTime() - 7200000;
-  });
-  t.after(() => shifted.mock.restore());
+  setBack(t);
   one.send({ ack: { id: 0 } });
   await time.pass(3000);
   assert.equal(one.closed, false);

@@ -84,29 +84,22 @@ for (const way of ways) {
       await works(browser, tabs);
     });
 
-    test("the leader closes: another takes over, from where each stood", async (t) => {
-      const { browser, tabs, gateway } = await crowd(t);
-      gateway.publish("a");
-      tabs[0].close();
-      gateway.publish("a");
-      const from = browser.now;
-      await browser.until(() => tabs.some((tab) => !tab.dead && tab.leads));
-      t.diagnostic(`taken over after ${browser.now - from} ms`);
-      await browser.pass(500);
-      await works(browser, tabs.slice(1));
-    });
-
-    test("the leader crashes", async (t) => {
-      const { browser, tabs, gateway } = await crowd(t);
-      gateway.publish("a");
-      tabs[0].crash();
-      gateway.publish("a");
-      const from = browser.now;
-      await browser.until(() => tabs.some((tab) => !tab.dead && tab.leads));
-      t.diagnostic(`taken over after ${browser.now - from} ms`);
-      await browser.pass(500);
-      await works(browser, tabs.slice(1));
-    });
+    for (const [what, go] of [
+      ["closes", (tab) => tab.close()],
+      ["crashes", (tab) => tab.crash()],
+    ]) {
+      test(`the leader ${what}: another takes over, from where each stood`, async (t) => {
+        const { browser, tabs, gateway } = await crowd(t);
+        gateway.publish("a");
+        go(tabs[0]);
+        gateway.publish("a");
+        const from = browser.now;
+        await browser.until(() => tabs.some((tab) => !tab.dead && tab.leads));
+        t.diagnostic(`taken over after ${browser.now - from} ms`);
+        await browser.pass(500);
+        await works(browser, tabs.slice(1));
+      });
+    }
 
     test("two lead for a moment: the later one prevails, and nothing is lost or doubled", async (t) => {
       const { browser, tabs, gateway } = await crowd(t);
