@@ -35,8 +35,8 @@ func (r *rig) dialDeflated(query, extensions string) (*deflatedSocket, string) {
 	agreed := resp.Header.Get("Sec-Websocket-Extensions")
 	cc := &ClientConn{net: c, from: struct{ io.Reader }{from}, buf: make([]byte, 4<<10)}
 	s := &deflatedSocket{socket: &socket{r, cc}}
-	cc.frames = frames{
-		state: ws.StateClientSide, limit: ClientMessageBytes, deflates: agreed != "", hear: cc.hear,
+	cc.frames = messages{
+		frames: frames{state: ws.StateClientSide, limit: ClientMessageBytes, deflates: agreed != ""}, hear: cc.hear,
 		hearPacked: func(op ws.OpCode, payload []byte) error {
 			s.deflated++
 			text, err := inflate(payload, ClientMessageBytes)

@@ -191,7 +191,7 @@ func FuzzInflate(f *testing.F) {
 
 // deflating feeds pieces to a server's parser on a connection with permessage-deflate.
 func deflating(limit int, pieces ...[]byte) (events []string) {
-	f := frames{state: ws.StateServerSide, limit: limit, deflates: true, hear: func(op ws.OpCode, payload []byte) error {
+	f := messages{frames: frames{state: ws.StateServerSide, limit: limit, deflates: true}, hear: func(op ws.OpCode, payload []byte) error {
 		events = append(events, fmt.Sprintf("%x %q", op, payload))
 		return nil
 	}}

@@ -75,7 +75,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*ClientConn, error) {
 	if early != nil {
 		c.from = early
 	}
-	c.frames = frames{state: ws.StateClientSide, limit: cmp.Or(d.MessageBytes, ClientMessageBytes), hear: c.hear}
+	c.frames = messages{frames: frames{state: ws.StateClientSide, limit: cmp.Or(d.MessageBytes, ClientMessageBytes)}, hear: c.hear}
 	return c, nil
 }
 
@@ -86,7 +86,7 @@ type ClientConn struct {
 
 	reading sync.Mutex // guards what follows
 	from    io.Reader  // net, or what was read from it already
-	frames  frames
+	frames  messages
 	buf     []byte
 	queue   []clientMessage
 	leaving bool  // messages are dropped

@@ -28,32 +28,47 @@ func violation(what string) error {
 	return &CloseError{Code: uint16(ws.StatusProtocolError), Reason: what}
 }
 
-// frames parses what arrives, in whatever pieces, into messages. Between messages it holds no memory.
+// hearer is told what a parser finds. What is lent must not be kept. An error ends the parser and is what feed returns.
+type hearer interface {
+	// hearPiece takes the next piece of a message. Those of a text that is not deflated are, so far, valid UTF-8.
+	hearPiece(p piece) error
+	// hearControl takes a control frame: no close frame that may not be sent.
+	hearControl(op ws.OpCode, payload []byte) error
+}
+
+// piece is what has arrived of a message, wherever frames and reads begin. It is empty only at a message's end.
+type piece struct {
+	kind        ws.OpCode // opText or opBinary: that of its message
+	packed      bool      // the message is deflated: data is as it came
+	first, last bool      // of its message
+	data        []byte    // lent
+}
+
+// frames parses what arrives, in whatever pieces, into pieces of messages and control frames. It keeps what is not complete of
+// a head, of a control frame and of a character, and nothing else.
 type frames struct {
 	state ws.State // which side reads, and whether a message is incomplete
-	limit int      // of a message's bytes
+	limit int      // of a message's bytes; none if it is below zero
 	// deflates says that permessage-deflate was agreed on.
 	deflates bool
-	// hear takes whole messages and control frames: text that is valid UTF-8, and close frames that may be sent. The payload is
-	// only lent. An error ends the parser and is what feed returns.
-	hear func(op ws.OpCode, payload []byte) error
-	// hearPacked takes messages that are deflated, as they came: to inflate them takes time. Where it is nil they are inflated here.
-	hearPacked func(op ws.OpCode, payload []byte) error
 
 	head    [ws.MaxHeaderSize]byte
 	had     int // bytes of head that have arrived
 	within  bool
 	frame   ws.Header // while within it
 	got     int64     // payload bytes of frame that have arrived
-	kind    ws.OpCode // of message
-	packed  bool      // message is deflated
-	message []byte    // the beginning of an incomplete message
+	kind    ws.OpCode // of the message
+	packed  bool      // the message is deflated
+	begun   bool      // a piece of the message was told
+	size    int64     // bytes of the message that have arrived
+	text    textCheck // of the message, if it is a text that is not deflated
 	control []byte    // the beginning of an incomplete control frame's payload
 	ended   bool
 }
 
-// feed parses b, which it changes. A [*CloseError] says how to close. What follows an error or a close frame is dropped.
-func (f *frames) feed(b []byte) error {
+// feed parses b, which it changes, and tells to. A [*CloseError] says how to close. What follows an error or a close frame is
+// dropped.
+func (f *frames) feed(b []byte, to hearer) error {
 	for len(b) > 0 && !f.ended {
 		if !f.within {
 			n := copy(f.head[f.had:], b)
@@ -70,13 +85,13 @@ func (f *frames) feed(b []byte) error {
 				return f.end(err)
 			}
 		}
-		piece := b[:min(f.frame.Length-f.got, int64(len(b)))]
-		b = b[len(piece):]
+		got := b[:min(f.frame.Length-f.got, int64(len(b)))]
+		b = b[len(got):]
 		if f.frame.Masked {
-			ws.Cipher(piece, f.frame.Mask, int(f.got%4))
+			ws.Cipher(got, f.frame.Mask, int(f.got%4))
 		}
-		f.got += int64(len(piece))
-		if err := f.take(piece); err != nil {
+		f.got += int64(len(got))
+		if err := f.take(got, to); err != nil {
 			return f.end(err)
 		}
 	}
@@ -85,11 +100,11 @@ func (f *frames) feed(b []byte) error {
 
 // atRest reports whether nothing has begun that is not complete, and nothing has ended.
 func (f *frames) atRest() bool {
-	return !f.ended && !f.within && f.had == 0 && f.message == nil && f.control == nil && !f.state.Fragmented()
+	return !f.ended && !f.within && f.had == 0 && f.control == nil && !f.state.Fragmented()
 }
 
 func (f *frames) end(err error) error {
-	f.ended, f.message, f.control = true, nil, nil
+	f.ended, f.control = true, nil
 	return err
 }
 
@@ -140,9 +155,9 @@ func (f *frames) begin() error {
 		return violation(err.Error())
 	}
 	if first {
-		f.kind, f.packed = f.frame.OpCode, packed
+		f.kind, f.packed, f.begun, f.size, f.text = f.frame.OpCode, packed, false, 0, textCheck{}
 	}
-	if f.frame.OpCode.IsData() && f.frame.Length > int64(f.arriving()-len(f.message)) {
+	if f.frame.OpCode.IsData() && f.frame.Length > f.arriving()-f.size {
 		return tooBig(f.limit)
 	}
 	f.within, f.had, f.got = true, 0, 0
@@ -151,72 +166,63 @@ func (f *frames) begin() error {
 
 // arriving bounds how many bytes of a message arrive. A deflated one may have more than it comes to, for what cannot be made
 // smaller is stored in blocks.
-func (f *frames) arriving() int {
-	if f.packed {
-		return f.limit + f.limit>>6 + 64
+func (f *frames) arriving() int64 {
+	switch limit := int64(f.limit); {
+	case limit < 0:
+		return math.MaxInt64
+	case f.packed:
+		return limit + limit>>6 + 64
+	default:
+		return limit
 	}
-	return f.limit
 }
 
-// take takes the next bytes of the frame's payload. What is complete in one piece is passed on without a copy; memory grows
-// with what has arrived, never by a length that was announced.
-func (f *frames) take(piece []byte) error {
+// take takes the next bytes of the frame's payload.
+func (f *frames) take(got []byte, to hearer) error {
 	done := f.got == f.frame.Length
 	f.within = !done
 	if f.frame.OpCode.IsControl() {
-		if !done || len(f.control) > 0 {
-			f.control = append(f.control, piece...)
-			piece = f.control
-		}
-		if !done {
-			return nil
-		}
-		f.control = nil
-		return f.tell(f.frame.OpCode, piece)
+		return f.takeControl(got, done, to)
 	}
-	whole := done && f.frame.Fin
-	if !whole || len(f.message) > 0 {
-		f.message = append(f.message, piece...)
-		piece = f.message
-	}
+	f.size += int64(len(got))
+	last := done && f.frame.Fin
 	switch {
-	case !done:
-		return nil
-	case !whole:
+	case last:
+		f.state = f.state.Clear(ws.StateFragmented)
+	case done:
 		f.state = f.state.Set(ws.StateFragmented)
+	}
+	if len(got) == 0 && !last {
 		return nil
 	}
-	f.state = f.state.Clear(ws.StateFragmented)
-	f.message = nil
-	if f.packed {
-		if f.hearPacked != nil {
-			return f.hearPacked(f.kind, piece)
-		}
-		inflated, err := inflate(piece, f.limit)
-		if err != nil {
-			return err
-		}
-		piece = inflated
+	if f.kind == opText && !f.packed && !f.text.take(got, last) {
+		return notUTF8
 	}
-	return f.tell(f.kind, piece)
+	first := !f.begun
+	f.begun = true
+	return to.hearPiece(piece{kind: f.kind, packed: f.packed, first: first, last: last, data: got})
 }
 
-var notUTF8 = &CloseError{Code: uint16(ws.StatusInvalidFramePayloadData), Reason: "a text is not valid UTF-8"}
-
-func (f *frames) tell(op ws.OpCode, payload []byte) error {
-	switch op {
-	case opText:
-		if !utf8.Valid(payload) {
-			return notUTF8
-		}
-	case opClose:
-		if err := checkClose(payload); err != nil {
+// takeControl takes the next bytes of a control frame's payload. What is complete in one piece is passed on without a copy.
+func (f *frames) takeControl(got []byte, done bool, to hearer) error {
+	if !done || len(f.control) > 0 {
+		f.control = append(f.control, got...)
+		got = f.control
+	}
+	if !done {
+		return nil
+	}
+	f.control = nil
+	if f.frame.OpCode == opClose {
+		if err := checkClose(got); err != nil {
 			return err
 		}
 		f.ended = true
 	}
-	return f.hear(op, payload)
+	return to.hearControl(f.frame.OpCode, got)
 }
+
+var notUTF8 = &CloseError{Code: uint16(ws.StatusInvalidFramePayloadData), Reason: "a text is not valid UTF-8"}
 
 // checkClose checks a close frame's payload (RFC 6455 section 5.5.1 and 7.4).
 func checkClose(payload []byte) error {

@@ -21,7 +21,7 @@ func masked(op ws.OpCode, fin bool, payload string) []byte {
 
 // parsed feeds pieces to a server's parser and describes what it says.
 func parsed(limit int, pieces ...[]byte) (events []string) {
-	f := frames{state: ws.StateServerSide, limit: limit, hear: func(op ws.OpCode, payload []byte) error {
+	f := messages{frames: frames{state: ws.StateServerSide, limit: limit}, hear: func(op ws.OpCode, payload []byte) error {
 		events = append(events, fmt.Sprintf("%x %q", op, payload))
 		return nil
 	}}
@@ -117,13 +117,13 @@ func TestFrames(t *testing.T) {
 
 // TestFramesMemory sees that nothing is allocated by a length that was only announced, nor for messages that come whole.
 func TestFramesMemory(t *testing.T) {
-	f := frames{state: ws.StateServerSide, limit: 1 << 30, hear: func(ws.OpCode, []byte) error { return nil }}
+	f := messages{frames: frames{state: ws.StateServerSide, limit: 1 << 30}, hear: func(ws.OpCode, []byte) error { return nil }}
 	head := []byte{0x82, 0xff, 0, 0, 0, 0, 0x3f, 0, 0, 0, 1, 2, 3, 4}
 	if err := f.feed(slices.Concat(head, []byte("few"))); err != nil || cap(f.message) > 64 {
 		t.Errorf("%v, %d bytes are held for three", err, cap(f.message))
 	}
 
-	f = frames{state: ws.StateServerSide, limit: 1 << 20, hear: f.hear}
+	f = messages{frames: frames{state: ws.StateServerSide, limit: 1 << 20}, hear: f.hear}
 	whole, in := masked(opText, true, "some text that is not short"), make([]byte, 64)
 	if n := testing.AllocsPerRun(100, func() {
 		in = append(in[:0], whole...)
@@ -174,7 +174,7 @@ func FuzzFrames(f *testing.F) {
 func BenchmarkFrames(b *testing.B) {
 	for _, size := range []int{32, 1 << 10, 64 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			f := frames{state: ws.StateServerSide, limit: 1 << 20, hear: func(ws.OpCode, []byte) error { return nil }}
+			f := messages{frames: frames{state: ws.StateServerSide, limit: 1 << 20}, hear: func(ws.OpCode, []byte) error { return nil }}
 			frame := masked(opBinary, true, strings.Repeat("x", size))
 			b.ReportAllocs()
 			b.SetBytes(int64(size))
@@ -184,5 +184,97 @@ func BenchmarkFrames(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// overheard notes what a parser tells, and joins the pieces of a message.
+type overheard struct {
+	events []string
+	joined []byte
+	within bool
+}
+
+func (o *overheard) hearPiece(p piece) error {
+	if p.first == o.within || (len(p.data) == 0 && !p.last) {
+		panic("a piece in the wrong place")
+	}
+	o.joined, o.within = append(o.joined, p.data...), !p.last
+	if p.last {
+		o.events = append(o.events, fmt.Sprintf("%x %q", p.kind, o.joined))
+		o.joined = nil
+	}
+	return nil
+}
+
+func (o *overheard) hearControl(op ws.OpCode, payload []byte) error {
+	o.events = append(o.events, fmt.Sprintf("%x %q", op, payload))
+	return nil
+}
+
+// TestPieces: pieces come as they arrive, whatever frames they are in, and are the messages.
+func TestPieces(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var in []byte
+		for range rapid.IntRange(0, 8).Draw(t, "frames") {
+			op := rapid.SampledFrom([]ws.OpCode{0, 0, 1, 1, 2, 8, 9}).Draw(t, "op")
+			payload := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"\xe2", "\x82", "\xac", ""})).Draw(t, "payload")
+			in = append(in, masked(op, op > 7 || rapid.Bool().Draw(t, "fin"), payload)...)
+		}
+		want := parsed(400, in)
+		var o overheard
+		f := frames{state: ws.StateServerSide, limit: 400}
+		for rest := bytes.Clone(in); len(rest) > 0; {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "piece")
+			if err := f.feed(rest[:n], &o); err != nil {
+				closing, _ := errors.AsType[*CloseError](err)
+				o.events = append(o.events, fmt.Sprintf("close %d %s", closing.Code, closing.Reason))
+			}
+			rest = rest[n:]
+		}
+		if !slices.Equal(o.events, want) {
+			t.Fatalf("in pieces: %q, whole: %q", o.events, want)
+		}
+	})
+}
+
+// TestPieceAtOnce: nothing waits for the end of a frame, and a text fails with the first byte that cannot be.
+func TestPieceAtOnce(t *testing.T) {
+	var o overheard
+	f := frames{state: ws.StateServerSide, limit: -1}
+	head := []byte{0x81, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} // masked with nothing
+	for _, piece := range []string{string(head), "half ", "\xe2\x82"} {
+		if err := f.feed([]byte(piece), &o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if string(o.joined) != "half \xe2\x82" {
+		t.Errorf("told %q", o.joined)
+	}
+	if err := f.feed([]byte("("), &o); codeOf(err) != 1007 {
+		t.Errorf("a byte that cannot be: %v", err)
+	}
+	if err := f.feed([]byte("more"), &o); err != nil || len(o.joined) != 7 {
+		t.Errorf("after the end: %v, %q", err, o.joined)
+	}
+}
+
+// TestPiecesBound: a frame that would pass the bound fails by its head, also behind other frames.
+func TestPiecesBound(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		limit int
+		in    []byte
+		code  uint16
+	}{
+		{"as long as it may be", 5, masked(opBinary, true, "12345"), 0},
+		{"by its head", 5, masked(opBinary, true, "123456")[:6], 1009},
+		{"together", 5, slices.Concat(masked(opBinary, false, "12345"), masked(ws.OpContinuation, true, "6")[:6]), 1009},
+		{"two messages", 5, slices.Concat(masked(opBinary, true, "12345"), masked(opBinary, true, "12345")), 0},
+		{"no bound", -1, []byte{0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, 0},
+	} {
+		f := frames{state: ws.StateServerSide, limit: c.limit}
+		if err := f.feed(c.in, new(overheard)); codeOf(err) != c.code {
+			t.Errorf("%s: %v, want %d", c.name, err, c.code)
+		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // its time, so that a goroutine obeys, one request after the other, for as long as there are any.
 type talk struct {
 	peer   *peer
-	frames frames // the loop's
+	frames messages // the loop's
 
 	mu       sync.Mutex // guards the rest
 	said     []spoken
@@ -41,7 +41,7 @@ const maxSaid = 64 << 10
 func newTalk(p *peer) *talk {
 	on := p.on()
 	t := &talk{peer: p, upstream: on.upstream}
-	t.frames = frames{state: ws.StateServerSide, limit: on.messageBytes, hear: t.hear}
+	t.frames = messages{frames: frames{state: ws.StateServerSide, limit: on.messageBytes}, hear: t.hear}
 	if on.deflates {
 		t.frames.deflates, t.frames.hearPacked = true, t.hearPacked
 	}
