@@ -21,6 +21,22 @@ const rsv1 = 4
 // flushed is what a message leaves out of the end of its deflated payload (RFC 7692 section 7.2.1).
 const flushed = "\x00\x00\xff\xff"
 
+// The smallest windows in which is deflated, in bits: shared frames have one for all, whoever has frames of their own may say.
+const (
+	sharedBits = 15
+	leastBits  = 8
+)
+
+// appendPacked appends the deflated payload of a frame: of a piece of a message, or of a whole one. No piece refers to
+// another, so that no writer is held between them. A window of 1 << bits bytes is enough to inflate it.
+func appendPacked(dst, plain []byte, bits int, last bool) []byte {
+	dst = wire.AppendDeflatedWithin(dst, plain, bits)
+	if last {
+		dst = dst[:len(dst)-len(flushed)]
+	}
+	return dst
+}
+
 // deflated returns f with every payload of at least from bytes deflated, where that makes it smaller. A message stays one
 // frame: there are clients that fail on a deflated one in pieces. The others are the very bytes of f. It is called once for each
 // format, for formats are told apart by address.

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -36,61 +37,63 @@ type parameter struct {
 }
 
 // negotiate returns what to answer to Sec-WebSocket-Extensions fields: the first offer of permessage-deflate that can be met, or
-// nothing. It fails with ErrExtensions.
-func negotiate(fields ...string) (answer string, err error) {
+// nothing. least is the smallest window that can be kept to in deflating, in bits, and bits the one that was asked for, or 15. It
+// fails with ErrExtensions.
+func negotiate(least int, fields ...string) (answer string, bits int, err error) {
 	for _, field := range fields {
 		offers, ok := parseExtensions(field)
 		if !ok {
-			return "", ErrExtensions
+			return "", 0, ErrExtensions
 		}
 		for i := range offers {
 			if answer == "" && offers[i].name == deflate {
-				answer = accept(offers[i].parameters)
+				answer, bits = accept(offers[i].parameters, least)
 			}
 		}
 	}
-	return answer, nil
+	return answer, bits, nil
 }
 
 // accept returns the answer to an offer of permessage-deflate, or nothing where it must be declined (RFC 7692 section 7.1): a
-// parameter is unknown, stands twice, or has no valid value, or the client's window is smaller than that of shared frames.
-func accept(parameters []parameter) string {
-	answer := agreed
+// parameter is unknown, stands twice, or has no valid value, or the window that the client has is too small.
+func accept(parameters []parameter, least int) (answer string, bits int) {
+	answer, bits = agreed, 15
 	for i, p := range parameters {
 		for _, before := range parameters[:i] {
 			if before.name == p.name {
-				return ""
+				return "", 0
 			}
 		}
 		switch p.name {
 		case serverNoContext, clientNoContext:
 			if p.valued {
-				return ""
+				return "", 0
 			}
 		case clientWindow:
 			// It says what the client could do. It is told nothing, and so has 15 bits like us (section 7.1.2.2).
-			if p.valued && !isWindow(p.value) {
-				return ""
+			if p.valued && windowBits(p.value) == 0 {
+				return "", 0
 			}
 		case serverWindow:
-			if p.value != "15" {
-				return ""
+			if bits = windowBits(p.value); bits < least {
+				return "", 0
 			}
-			answer = agreed + "; " + serverWindow + "=15" // who asks must be told (section 7.1.2.1)
+			answer = agreed + "; " + serverWindow + "=" + strconv.Itoa(bits) // who asks must be told (section 7.1.2.1)
 		default:
-			return ""
+			return "", 0
 		}
 	}
-	return answer
+	return answer, bits
 }
 
-// isWindow reports whether value is a decimal number from 8 to 15 without leading zeros.
-func isWindow(value string) bool {
-	switch value {
-	case "8", "9", "10", "11", "12", "13", "14", "15":
-		return true
+// windowBits returns the number that value is, if it is a decimal one from 8 to 15 without leading zeros, else 0.
+func windowBits(value string) int {
+	switch bits, err := strconv.Atoi(value); {
+	case err != nil, bits < 8, bits > 15, value[0] == '0', value[0] == '+':
+		return 0
+	default:
+		return bits
 	}
-	return false
 }
 
 // parseExtensions parses one field (RFC 6455 section 9.1). As in all lists of HTTP, white space may surround every part, and

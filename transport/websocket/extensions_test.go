@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -61,7 +62,7 @@ func TestNegotiate(t *testing.T) {
 		{"no white space", []string{"foo,permessage-deflate;client_max_window_bits;server_no_context_takeover"}, yes},
 		{"empty elements", []string{", ,permessage-deflate,,"}, yes},
 	} {
-		got, err := negotiate(c.fields...)
+		got, _, err := negotiate(15, c.fields...)
 		if err != nil || got != c.want {
 			t.Errorf("%s: %q, %v, want %q", c.name, got, err, c.want)
 		}
@@ -74,8 +75,49 @@ func TestNegotiate(t *testing.T) {
 		"permessage-deflate/1", "permessage-deflate\x00", "permessage-deflate; a=b=c", "permessage-deflaté", "permessage-deflate\r\n",
 		`permessage-deflate; client_max_window_bits="9"9`,
 	} {
-		if got, err := negotiate("permessage-deflate", field); !errors.Is(err, ErrExtensions) || got != "" {
+		if got, _, err := negotiate(8, "permessage-deflate", field); !errors.Is(err, ErrExtensions) || got != "" {
 			t.Errorf("%q: %q, %v", field, got, err)
+		}
+	}
+}
+
+// TestNegotiateWindow: where frames are not shared, deflating keeps to any window that a client has.
+func TestNegotiateWindow(t *testing.T) {
+	for value := range 18 {
+		want := ""
+		if value >= 8 && value <= 15 {
+			want = fmt.Sprintf("%s; server_max_window_bits=%d", agreed, value)
+		}
+		got, bits, err := negotiate(leastBits, fmt.Sprintf("permessage-deflate; server_max_window_bits=%d", value))
+		if err != nil || got != want || (want != "" && bits != value) {
+			t.Errorf("%d: %q, %d, %v", value, got, bits, err)
+		}
+	}
+	for offer, want := range map[string]int{
+		"permessage-deflate": 15,
+		"permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=9":     9,
+		"permessage-deflate; client_max_window_bits=9":                                                   15,
+		"permessage-deflate; client_max_window_bits=10; server_max_window_bits=11":                       11,
+		"permessage-deflate; server_max_window_bits=12; mem, permessage-deflate; server_max_window_bits": 0,
+	} {
+		if _, bits, err := negotiate(leastBits, offer); err != nil || bits != want {
+			t.Errorf("%q: %d, %v, want %d", offer, bits, err, want)
+		}
+	}
+}
+
+func TestParseProtocols(t *testing.T) {
+	for field, want := range map[string]string{
+		"": "[]", "chat": "[chat]", "a.v1, b": "[a.v1 b]", " a ,\tb,,": "[a b]", "a,A": "[a A]",
+		"a,a": "malformed", "a b": "malformed", "a;b": "malformed", "a/b": "malformed", "\"a\"": "malformed", "é": "malformed",
+	} {
+		names, ok := parseProtocols(field)
+		got := fmt.Sprint(names)
+		if !ok {
+			got = "malformed"
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", field, got, want)
 		}
 	}
 }
@@ -87,19 +129,20 @@ func FuzzNegotiate(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, field string) {
-		answer, err := negotiate(field)
+		const least = 10
+		answer, bits, err := negotiate(least, field)
 		switch {
 		case answer == "":
-		case err != nil || !strings.HasPrefix(answer, agreed) || !strings.Contains(field, deflate):
+		case err != nil || !strings.HasPrefix(answer, agreed) || !strings.Contains(field, deflate) || bits < least || bits > 15:
 			t.Errorf("%q: %q, %v", field, answer, err)
 		}
 		// The answer is itself an offer that can be met.
-		if again, err := negotiate(answer); err != nil || again != answer {
+		if again, _, err := negotiate(least, answer); err != nil || again != answer {
 			t.Errorf("%q: %q, %v", answer, again, err)
 		}
 		// A list in one field is the list of its fields.
-		two, err2 := negotiate(field, field)
-		if joined, err := negotiate(field + "," + field); joined != two || (err == nil) != (err2 == nil) {
+		two, _, err2 := negotiate(least, field, field)
+		if joined, _, err := negotiate(least, field+","+field); joined != two || (err == nil) != (err2 == nil) {
 			t.Errorf("%q: %q and %q, %v and %v", field, joined, two, err, err2)
 		}
 	})

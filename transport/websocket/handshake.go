@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" // RFC 6455 section 1.3 asks for it, and nothing depends on its strength
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 
 	"tidings/transport"
@@ -23,6 +24,8 @@ var (
 	ErrVersion = errors.New("the version of websocket is not 13")
 	// ErrKey: Sec-WebSocket-Key is not the base64 of 16 bytes; answer with 400.
 	ErrKey = errors.New("Sec-WebSocket-Key is not the base64 of 16 bytes")
+	// ErrProtocols: Sec-WebSocket-Protocol is no list of different tokens; answer with 400.
+	ErrProtocols = errors.New("Sec-WebSocket-Protocol is malformed")
 )
 
 // guid is a constant of RFC 6455 section 1.3.
@@ -39,10 +42,61 @@ type agreement struct {
 	accept     string // Sec-WebSocket-Accept
 	protocol   string // [Protocol] or none
 	extensions string // permessage-deflate or none
+	windowBits int    // that may be used in deflating, 8 to 15, where permessage-deflate was agreed on
 }
 
-// handshake checks what a request says.
+// handshake checks what a follower's request says.
 func handshake(h *transport.Handshake) (a agreement, err error) {
+	if a, err = greet(h); err != nil {
+		return a, err
+	}
+	if a.extensions, a.windowBits, err = negotiate(sharedBits, h.Extensions); err != nil {
+		return a, err
+	}
+	for name := range strings.SplitSeq(h.Protocols, ",") {
+		if strings.TrimSpace(name) == Protocol {
+			a.protocol = Protocol
+		}
+	}
+	return a, nil
+}
+
+// handshakeSocket checks what a socket's request says. The subprotocol is chosen by others, of those that are offered.
+func handshakeSocket(h *transport.Handshake, deflates bool) (a agreement, offered []string, err error) {
+	if a, err = greet(h); err != nil {
+		return a, nil, err
+	}
+	if a.extensions, a.windowBits, err = negotiate(leastBits, h.Extensions); err != nil {
+		return a, nil, err
+	}
+	if !deflates {
+		a.extensions = ""
+	}
+	offered, ok := parseProtocols(h.Protocols)
+	if !ok {
+		return a, nil, ErrProtocols
+	}
+	return a, offered, nil
+}
+
+// parseProtocols parses Sec-WebSocket-Protocol: tokens, of which none comes twice (RFC 6455 section 4.1).
+func parseProtocols(field string) (names []string, ok bool) {
+	for s := scanner(field); ; {
+		for s.take(',') {
+		}
+		if s == "" {
+			return names, true
+		}
+		name := s.token()
+		if name == "" || slices.Contains(names, name) || (s != "" && s[0] != ',') {
+			return nil, false
+		}
+		names = append(names, name)
+	}
+}
+
+// greet checks what every handshake says.
+func greet(h *transport.Handshake) (a agreement, err error) {
 	switch {
 	case !h.Get:
 		return a, ErrMethod
@@ -54,14 +108,6 @@ func handshake(h *transport.Handshake) (a agreement, err error) {
 	var nonce [18]byte // of 24 characters, as the decoder counts
 	if n, err := base64.StdEncoding.Decode(nonce[:], []byte(h.Key)); len(h.Key) != 24 || err != nil || n != 16 {
 		return a, ErrKey
-	}
-	if a.extensions, err = negotiate(h.Extensions); err != nil {
-		return a, err
-	}
-	for name := range strings.SplitSeq(h.Protocols, ",") {
-		if strings.TrimSpace(name) == Protocol {
-			a.protocol = Protocol
-		}
 	}
 	var text [24 + len(guid)]byte
 	sum := sha1.Sum(append(append(text[:0], h.Key...), guid...))

@@ -39,6 +39,19 @@ var (
 	codes = sync.Pool{New: newDeflater(flate.HuffmanOnly)}
 )
 
+// windowed are like fast, for windows of 1 << (8 + i) bytes.
+var windowed = func() *[7]sync.Pool {
+	var pools [7]sync.Pool
+	for i := range pools {
+		pools[i].New = func() any {
+			d := new(deflater)
+			d.writer, _ = flate.NewWriterWindow(d, 1<<(8+i)) // the sizes exist
+			return d
+		}
+	}
+	return &pools
+}()
+
 // AppendDeflated appends plain as a run of deflate blocks (RFC 1951) without a last one. It begins and ends on a byte
 // boundary, its last four bytes are 00 00 ff ff, and no block refers to anything before plain: the same bytes go into
 // everybody's stream, and nobody needs a window of his own.
@@ -46,10 +59,22 @@ func AppendDeflated(dst, plain []byte) []byte {
 	return appendDeflated(dst, plain, (*flate.Writer).Flush)
 }
 
+// AppendDeflatedWithin is AppendDeflated for readers that look back at no more than 1 << bits bytes: 8 to 15 bits.
+func AppendDeflatedWithin(dst, plain []byte, bits int) []byte {
+	if bits == 15 {
+		return AppendDeflated(dst, plain)
+	}
+	return appendDeflatedBy(&windowed[bits-8], dst, plain, (*flate.Writer).Flush)
+}
+
 // appendDeflated appends plain as blocks that end ends.
 func appendDeflated(dst, plain []byte, end func(*flate.Writer) error) []byte {
+	return appendDeflatedBy(&fast, dst, plain, end)
+}
+
+func appendDeflatedBy(pool *sync.Pool, dst, plain []byte, end func(*flate.Writer) error) []byte {
 	start := len(dst)
-	dst = deflateBy(&fast, dst, plain, end)
+	dst = deflateBy(pool, dst, plain, end)
 	if dst[start]&blockKind != 0 || len(plain) == 0 {
 		return dst
 	}
