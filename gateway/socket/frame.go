@@ -15,11 +15,15 @@ type Frame struct {
 	Seq  uint64 // its number in its direction, from 1, without holes
 	Kind Kind   // that of its message: all pieces say the same
 	More bool   // the message goes on with the next frame
-	// Data is the payload: of a text, cut between characters.
-	Data []byte
+	// Packed says of a frame from the client that its message is deflated: see [Opening.Unpack].
+	Packed bool
 	// Code and Reason are those of a Close (RFC 6455 section 7.4): 1005 where none was given.
 	Code   uint16
 	Reason string
+	// Data is the payload: of a text, cut between characters where the gateway sends it.
+	Data []byte
+	// Shared, where there is one, is common to all sockets that a whole message goes to: a link may keep there what it makes of Data.
+	Shared *Shared
 }
 
 // Message is a whole message.

@@ -1,18 +1,75 @@
 package socket
 
-import "iter"
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"iter"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
 
 // Set is all sockets of a server.
-type Set struct{}
+type Set struct {
+	// Panicked, where it is not nil, hears of handlers that have panicked. It is set before the first socket is opened.
+	Panicked func(s *Socket, cause any, stack []byte)
+
+	began    time.Time
+	handlers sync.WaitGroup
+
+	mu      sync.Mutex // guards the rest; taken under a socket's lock
+	closed  bool
+	paths   []*Path
+	labels  map[label]*Socket
+	open    int                  // sockets that are not over
+	held    map[*Socket]struct{} // those, and those that are kept
+	links   map[string]int       // that are attached, by transport
+	awaited []*Socket            // to be carried soon
+	timer   *time.Timer          // of the sweep; nil while there is no socket
+	changed sync.Cond            // open has fallen
+}
+
+// label is how a client names its socket.
+type label struct {
+	path *Path
+	id   string
+}
 
 // NewSet makes an empty set.
-func NewSet() *Set { panic("todo") }
+func NewSet() *Set {
+	s := &Set{began: time.Now(), labels: map[label]*Socket{}, held: map[*Socket]struct{}{}, links: map[string]int{}}
+	s.changed.L = &s.mu
+	return s
+}
 
-// Path is what serves the sockets of one path.
+func (s *Set) now() time.Time { return time.Now() }
+
+// Path is what serves the sockets of one path. It is not to be changed once a socket was opened.
 type Path struct {
 	Name    string
 	Handler Handler
 	Options Options
+
+	once    sync.Once
+	options Options // with defaults
+
+	// What follows is guarded by the set's lock.
+	listed    bool
+	sockets   map[*Socket]struct{} // that are not over
+	addresses map[string]int       // how many sockets they have, where that is bounded
+	counts    counts
+}
+
+func (p *Path) prepare() {
+	p.once.Do(func() {
+		p.options = p.Options.withDefaults()
+		p.sockets, p.addresses = map[*Socket]struct{}{}, map[string]int{}
+		p.counts = newCounts()
+	})
 }
 
 // Opening is a request to open a socket, or to carry one on.
@@ -21,52 +78,250 @@ type Opening struct {
 	Request *Request
 	// ID is the label that the client has given its socket, which only it knows; empty for a plain WebSocket: that is the socket itself.
 	ID string
-	// Resume says that the client has heard of its socket before: it is not made again. Since is up to where the client has its frames then.
+	// Resume says that the client has heard of its socket before: it is not made again. Epoch is what it was told then, and Since is up to where
+	// it has its frames.
 	Resume bool
+	Epoch  string
 	Since  uint64
-	// Number rises with every link of a socket: one that comes late replaces none that was asked for after it.
+	// Number rises with every link of a socket; 0 stands for the newest.
 	Number uint32
 	// Transport names what the link is.
 	Transport string
+	// Ping is the link's heartbeat; 0 is that of the path's options.
+	Ping time.Duration
+	// Unpack is what reads messages whose frames are Packed. It is given to [Socket.Attach].
+	Unpack Unpack
 }
 
-// Open makes a socket, or finds the one that is to be carried on. No link is attached yet, and no handler runs. It fails with a [*RefusedError],
-// or with [ErrGone], [ErrReplaced], [ErrFull], [ErrClosed].
-func (s *Set) Open(o *Opening) (*Socket, error) { panic("todo") }
+// Open makes a socket, or finds the one that is to be carried on. No link is attached yet, and no handler runs: a socket that was made, and
+// that no link comes to, is let go by [Socket.Drop], or as one whose client is away. It fails with a [*RefusedError], or with [ErrGone], [ErrFull], [ErrClosed].
+func (s *Set) Open(o *Opening) (*Socket, error) {
+	p := o.Path
+	p.prepare()
+	if o.ID != "" {
+		found, err := s.find(o)
+		if found != nil || err != nil {
+			return found, err
+		}
+	}
+	protocol, err := p.accept(o.Request)
+	if err != nil {
+		return nil, err
+	}
+	made := &Socket{set: s, path: p, request: o.Request, id: o.ID, protocol: protocol, address: host(o.Request.Remote)}
+	made.context, made.cancel = context.WithCancelCause(context.Background())
+	made.out.room.L = &made.mu
+	made.up.arrived.L = &made.up.mu
+	made.away = s.now()
+	made.began = made.away
+	if o.ID != "" {
+		made.epoch = strings.ToLower(rand.Text()[:13])
+	}
+	made.due.Store(made.away.Add(p.options.Absence).Sub(s.began).Nanoseconds())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch have := s.labels[label{p, o.ID}]; {
+	case s.closed:
+		return nil, ErrClosed
+	case have != nil: // another request of the same client was faster
+		return have, nil
+	case p.options.Sockets > 0 && len(p.sockets) >= p.options.Sockets,
+		p.options.PerAddress > 0 && p.addresses[made.address] >= p.options.PerAddress:
+		return nil, ErrFull
+	}
+	s.add(made)
+	return made, nil
+}
+
+// add lists a new socket. s.mu is held.
+func (s *Set) add(made *Socket) {
+	p := made.path
+	if !p.listed {
+		p.listed = true
+		s.paths = append(s.paths, p)
+	}
+	p.sockets[made] = struct{}{}
+	if p.options.PerAddress > 0 {
+		p.addresses[made.address]++
+	}
+	if made.id != "" {
+		s.labels[label{p, made.id}] = made
+	}
+	s.held[made] = struct{}{}
+	s.open++
+	s.handlers.Add(1)
+	s.wind()
+}
+
+// find finds the socket that is to be carried on; none where it is to be made.
+func (s *Set) find(o *Opening) (*Socket, error) {
+	s.mu.Lock()
+	have := s.labels[label{o.Path, o.ID}]
+	closed := s.closed
+	s.mu.Unlock()
+	switch {
+	case have != nil && (!o.Resume || have.epoch == o.Epoch):
+		return have, nil
+	case o.Resume:
+		return nil, ErrGone
+	case closed:
+		return nil, ErrClosed
+	}
+	return nil, nil //nolint:nilnil // none is none
+}
+
+// accept chooses the subprotocol, or refuses.
+func (p *Path) accept(r *Request) (protocol string, err error) {
+	if p.Options.Accept == nil {
+		for _, offered := range r.Protocols {
+			if slices.Contains(p.Options.Protocols, offered) {
+				return offered, nil
+			}
+		}
+		return "", nil
+	}
+	protocol, err = p.Options.Accept(r)
+	if err == nil {
+		if protocol != "" && !slices.Contains(r.Protocols, protocol) {
+			return "", errors.New("socket: Options.Accept chose a subprotocol that was not offered")
+		}
+		return protocol, nil
+	}
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return "", refused
+	}
+	return "", &RefusedError{Status: http403, Detail: err.Error()}
+}
+
+const http403 = 403
+
+// host is an address without its port.
+func host(remote string) string {
+	if name, _, err := net.SplitHostPort(remote); err == nil {
+		return name
+	}
+	return remote
+}
 
 // All are the open sockets of a path, in no order.
-func (s *Set) All(path string) iter.Seq[*Socket] { panic("todo") }
-
-// Broadcast sends a message to all sockets of a path and returns to how many. It waits for none: one whose client is so far behind that more than
-// Options.BufferBytes have not left is closed with 1013 instead.
-func (s *Set) Broadcast(path string, kind Kind, data []byte) int { panic("todo") }
-
-// Close closes all sockets with 1001 and opens none any more. It returns when all handlers have returned.
-func (s *Set) Close() { panic("todo") }
-
-// Welcome is what a client is told when a link begins.
-type Welcome struct {
-	Epoch    string // of the socket's own sequences
-	Protocol string // the subprotocol that was chosen
-	Since    uint64 // the link's first frame is the next
-	Ack      uint64 // up to where the client's frames were taken: the link's first one up is the next
+func (s *Set) All(path string) iter.Seq[*Socket] {
+	return func(yield func(*Socket) bool) {
+		for _, one := range s.of(path) {
+			if !yield(one) {
+				return
+			}
+		}
+	}
 }
 
-// Attach has l carry the socket. What Open was asked with says from where. The first link that is attached starts the handler.
-func (s *Socket) Attach(l Link, o *Opening) (Welcome, error) { panic("todo") }
+// of returns the open sockets of a path.
+func (s *Set) of(path string) (all []*Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.paths {
+		if p.Name == path {
+			all = slices.Grow(all, len(p.sockets))
+			for one := range p.sockets {
+				all = append(all, one)
+			}
+		}
+	}
+	return all
+}
 
-// Ready tells that a link which was full has room again.
-func (s *Socket) Ready(l Link) { panic("todo") }
+// Len reports how many sockets are not over.
+func (s *Set) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
 
-// Detach tells that a link has broken or that its client has left it. A plain WebSocket's socket ends by it, any other waits for the next link.
-func (s *Socket) Detach(l Link) { panic("todo") }
+// Broadcast sends a message to all sockets of a path and returns to how many. It waits for none: one whose client is so far behind that more than
+// Options.BufferBytes have not left is closed with 1013 instead. It sends nothing where the message is one that [Socket.Send] refuses.
+func (s *Set) Broadcast(path string, kind Kind, data []byte) (n int) {
+	if check(kind, data) != nil {
+		return 0
+	}
+	c := casting{kind: kind, data: bytes.Clone(data), shared: new(Shared)}
+	for _, one := range s.of(path) {
+		if one.broadcast(&c) {
+			n++
+		}
+	}
+	return n
+}
 
-// Put takes a frame from the client, whose Data is only lent. A frame that was taken before is dropped. Where more is false, the link is to read no
-// more until it is resumed; who can wait (an HTTP request) calls [Socket.Room]. It fails where the frame is not the next one, or its direction has ended.
-func (s *Socket) Put(f Frame) (ack uint64, more bool, err error) { panic("todo") }
+func (s *Socket) broadcast(c *casting) bool {
+	s.mu.Lock()
+	defer s.unlock()
+	switch {
+	case s.closing() != nil:
+		return false
+	case s.out.buffered > s.path.options.BufferBytes:
+		s.say(CloseError{Code: codeLater})
+		return false
+	case s.out.writing:
+		s.out.behind = append(s.out.behind, *c)
+		return true
+	}
+	s.cast(c)
+	return true
+}
 
-// Acked tells up to where the client has its frames.
-func (s *Socket) Acked(seq uint64) { panic("todo") }
+// Drain closes all sockets with 1001 and opens none any more. It returns when all are closed, or with ctx.
+func (s *Set) Drain(ctx context.Context) error {
+	for _, one := range s.stop() {
+		one.mu.Lock()
+		if len(one.links) > 0 {
+			one.say(CloseError{Code: codeAway})
+		} else {
+			one.fail(CloseError{Code: codeAway}) // nobody is let in any more who could hear it
+		}
+		one.unlock()
+	}
+	defer context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.changed.Broadcast()
+	})()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.open > 0 && ctx.Err() == nil {
+		s.changed.Wait()
+	}
+	if s.open == 0 {
+		return nil
+	}
+	return ctx.Err()
+}
 
-// Fail closes the socket because its client has broken the protocol: code and reason are said on the link.
-func (s *Socket) Fail(code uint16, reason string) { panic("todo") }
+// Close ends all sockets with 1001 at once and opens none any more. It returns when all handlers have returned.
+func (s *Set) Close() {
+	for _, one := range s.stop() {
+		one.mu.Lock()
+		one.fail(CloseError{Code: codeAway})
+		if !one.started {
+			one.started = true
+			s.handlers.Done()
+		}
+		one.unlock()
+	}
+	s.handlers.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
+
+// stop has no socket opened any more, and returns those that there are.
+func (s *Set) stop() (all []*Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for one := range s.held {
+		all = append(all, one)
+	}
+	return all
+}

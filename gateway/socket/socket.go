@@ -2,9 +2,13 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net/textproto"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Handler serves one socket, on a goroutine of its own. When it returns, the socket is closed with 1000, and when it panics, with 1011.
@@ -46,45 +50,152 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("socket closed with %d: %s", e.Code, e.Reason)
 }
 
+// The codes of RFC 6455 section 7.4.1 that are used here.
+const (
+	codeNormal   = 1000
+	codeAway     = 1001
+	codeProtocol = 1002
+	codeNone     = 1005
+	codeVanished = 1006
+	codeTooBig   = 1009
+	codeFailed   = 1011
+	codeLater    = 1013 // RFC 6455's registry: try again later
+)
+
+// Errors of sending.
+var (
+	// ErrText: a message of kind Text is not UTF-8.
+	ErrText = errors.New("socket: a text is not valid UTF-8")
+	// ErrKind: the kind is neither Text nor Binary.
+	ErrKind = errors.New("socket: a message is Text or Binary")
+	// ErrCode: a code that may not be sent, or a reason that is too long or no UTF-8.
+	ErrCode = errors.New("socket: the code or the reason may not be sent")
+)
+
 // Socket is one conversation. Receive and Reader are for one goroutine at a time; all else may be called from several.
-type Socket struct{}
+type Socket struct {
+	set      *Set
+	path     *Path
+	request  *Request
+	id       string // empty for a plain WebSocket
+	epoch    string
+	protocol string
+	address  string // for Options.PerAddress
+	began    time.Time
+	context  context.Context
+	cancel   context.CancelCauseFunc
+	up       inbox
+
+	// due is when [Socket.tend] is to be called, by the set's clock; never if it is not.
+	due atomic.Int64
+	// awaited says that the socket is in the set's list of those that are carried soon.
+	awaited atomic.Bool
+
+	mu      sync.Mutex // guards the rest, and is held over every call of a link
+	out     outbox
+	links   []*carrier // at most two, the one with the highest number first
+	started bool       // the handler has been started
+	away    time.Time  // since when there is no link
+	unpack  Unpack
+	said    bool        // our Close is in the outbox, or was
+	words   CloseError  // what it says
+	got     *CloseError // the client's
+	bound   time.Time   // when a close must have been answered
+	end     *CloseError // the end, once it is over
+	kept    time.Time   // when a socket that is over is forgotten; zero if it is
+}
 
 // Request returns what the client asked for. It must not be changed.
-func (s *Socket) Request() *Request { panic("todo") }
+func (s *Socket) Request() *Request { return s.request }
 
 // Protocol returns the subprotocol that was chosen, empty if none was.
-func (s *Socket) Protocol() string { panic("todo") }
+func (s *Socket) Protocol() string { return s.protocol }
 
 // Transport names what carries the socket at the moment; empty while its client is away.
-func (s *Socket) Transport() string { panic("todo") }
+func (s *Socket) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.links) == 0 || s.end != nil {
+		return ""
+	}
+	return s.links[0].transport
+}
 
 // State returns how far the socket is.
-func (s *Socket) State() State { panic("todo") }
+func (s *Socket) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.end != nil:
+		return Closed
+	case s.said || s.got != nil:
+		return Closing
+	}
+	return Open
+}
 
 // Context ends with the socket. Its cause is then a [*CloseError].
-func (s *Socket) Context() context.Context { panic("todo") }
+func (s *Socket) Context() context.Context { return s.context }
 
-// Send sends a message. It waits while more than Options.BufferBytes have not left, so that who sends is no faster than who takes. Of data
-// nothing is kept. It fails with a [*CloseError] once the socket is closing.
-func (s *Socket) Send(kind Kind, data []byte) error { panic("todo") }
+// moves reports whether the socket outlives its links.
+func (s *Socket) moves() bool { return s.id != "" }
 
-// SendThen is Send, and calls left once the message has left: the system has taken it (plain WebSocket), or the client has said that it has
-// it. It is called with the error of a message that never will. It must not block.
-func (s *Socket) SendThen(kind Kind, data []byte, left func(error)) error { panic("todo") }
+// start starts the handler, once. s.mu is held.
+func (s *Socket) start() {
+	if !s.started {
+		s.started = true
+		go s.run()
+	}
+}
 
-// Writer returns a writer of one message, which leaves in frames while it is being written and ends with Close. One is open at a time: other
-// messages wait for it.
-func (s *Socket) Writer(kind Kind) (io.WriteCloser, error) { panic("todo") }
+// run is the handler's goroutine.
+func (s *Socket) run() {
+	defer s.set.handlers.Done()
+	returned := false
+	defer func() {
+		code := uint16(codeNormal)
+		if !returned { // by a panic, or by runtime.Goexit
+			code = codeFailed
+			if cause := recover(); cause != nil {
+				s.set.panicked(s, cause, debug.Stack())
+			}
+		}
+		s.leave(code)
+	}()
+	s.path.Handler(s)
+	returned = true
+}
 
-// Receive returns the next message, whose bytes are the caller's. At the end it returns a [*CloseError].
-func (s *Socket) Receive() (Message, error) { panic("todo") }
+// leave closes the socket behind its handler.
+func (s *Socket) leave(code uint16) {
+	if s.up.discard() {
+		s.resume()
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.say(CloseError{Code: code})
+}
 
-// Reader returns a reader of the next message, which may still be arriving. What the one before has left unread is passed over.
-func (s *Socket) Reader() (Kind, io.Reader, error) { panic("todo") }
+// unlock unlocks s.mu and tells what has left meanwhile.
+func (s *Socket) unlock() {
+	told := s.out.told
+	s.out.told = nil
+	s.mu.Unlock()
+	for _, t := range told {
+		t.left(t.err)
+	}
+}
 
-// Buffered is how many bytes of payload have not left.
-func (s *Socket) Buffered() int { panic("todo") }
-
-// Close begins to close the socket behind everything that was sent: code is 1000 to 1003, 1007 to 1011 or 3000 to 4999, or 0 for none; reason has at most 123 bytes. The
-// Context ends when the client has answered, or after Options.CloseTime.
-func (s *Socket) Close(code uint16, reason string) error { panic("todo") }
+// do calls f with the lock held: at once where nobody has it, else as soon as it is free. It waits for nothing.
+func (s *Socket) do(f func()) {
+	if s.mu.TryLock() {
+		f()
+		s.unlock()
+		return
+	}
+	go func() {
+		s.mu.Lock()
+		f()
+		s.unlock()
+	}()
+}

@@ -1,0 +1,117 @@
+package socket
+
+import (
+	"time"
+	"unicode/utf8"
+)
+
+// reasonBytes bounds a reason: what a control frame holds beside the code (RFC 6455 section 5.5).
+const reasonBytes = 123
+
+// Close begins to close the socket behind everything that was sent: code is 1000 to 1003, 1007 to 1011 or 3000 to 4999, or 0 for none; reason has at most 123 bytes. The
+// Context ends when the client has answered, or when it has taken nothing for Options.CloseTime. A socket that is closing is left as it is. It fails with [ErrCode].
+func (s *Socket) Close(code uint16, reason string) error {
+	switch {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1011, code >= 3000 && code <= 4999:
+	case code == 0 && reason == "":
+	default:
+		return ErrCode
+	}
+	if len(reason) > reasonBytes || !utf8.ValidString(reason) {
+		return ErrCode
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	s.say(CloseError{Code: code, Reason: reason})
+	return nil
+}
+
+// say sends our Close, if that has not been said. s.mu is held.
+func (s *Socket) say(words CloseError) {
+	if s.said || s.end != nil {
+		return
+	}
+	if words.Code == 0 {
+		words.Code = codeNone
+	}
+	s.said, s.words = true, words
+	s.bound = s.set.now().Add(s.path.options.CloseTime)
+	s.out.behind = nil
+	s.out.room.Broadcast()
+	s.push(Frame{Kind: Close, Code: words.Code, Reason: words.Reason}, false, nil)
+	s.settle()
+	s.plan()
+}
+
+// hears takes the client's Close. s.mu is held.
+func (s *Socket) hears(code uint16, reason string) {
+	if s.got != nil || s.end != nil {
+		return
+	}
+	s.got = &CloseError{Code: code, Reason: reason, Clean: true}
+	s.bound = s.set.now().Add(s.path.options.CloseTime)
+	s.out.room.Broadcast()
+	s.say(CloseError{Code: code}) // the same code goes back (RFC 6455 section 5.5.1)
+	s.settle()
+	s.plan()
+}
+
+// settle ends what is complete: the socket, once both sides have closed, and its links, once the client knows. s.mu is held.
+func (s *Socket) settle() {
+	if s.got != nil && s.said && s.end == nil && (s.moves() || s.out.empty()) {
+		if s.moves() {
+			s.kept = s.set.now().Add(s.path.options.Absence)
+		}
+		s.finish(s.got)
+	}
+	if s.end != nil && s.end == s.got && s.out.empty() {
+		for len(s.links) > 0 {
+			c := s.links[0]
+			if s.moves() {
+				s.carryBy(c, false, true) // the client's Close is acked
+			}
+			if i := s.find(c.link); i >= 0 {
+				s.part(i, End{Over: true})
+			}
+		}
+		s.plan()
+	}
+}
+
+// Fail closes the socket at once, because its client has broken the protocol: code and reason are said on its links. It waits for nothing.
+func (s *Socket) Fail(code uint16, reason string) {
+	s.do(func() { s.fail(CloseError{Code: code, Reason: reason}) })
+}
+
+// fail ends the socket and says why. s.mu is held.
+func (s *Socket) fail(e CloseError) {
+	if s.end == nil {
+		s.finish(&e)
+	}
+	s.abandon(End{Code: e.Code, Reason: e.Reason})
+}
+
+// abandon lets go of a socket that is over. s.mu is held.
+func (s *Socket) abandon(e End) {
+	for len(s.links) > 0 {
+		s.part(0, e)
+	}
+	if !s.kept.IsZero() {
+		s.kept = time.Time{}
+		s.set.forget(s)
+	}
+	s.out.drop(s.end)
+	s.plan()
+}
+
+// finish ends the socket for its handler. s.mu is held.
+func (s *Socket) finish(e *CloseError) {
+	s.end = e
+	s.cancel(e)
+	s.up.over(e)
+	s.out.room.Broadcast()
+	if s.kept.IsZero() {
+		s.out.drop(e)
+	}
+	s.set.ended(s, e.Code, !s.kept.IsZero())
+}
