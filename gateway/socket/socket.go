@@ -121,6 +121,9 @@ func (s *Socket) Transport() string {
 	return s.links[0].transport
 }
 
+// MessageBytes is the bound of an incoming message, below 0 if there is none.
+func (s *Socket) MessageBytes() int { return s.path.options.MessageBytes }
+
 // State returns how far the socket is.
 func (s *Socket) State() State {
 	s.mu.Lock()

@@ -23,6 +23,12 @@ type Conn interface {
 	Resume()
 }
 
+// Copies reports whether c has copied what it has taken when it returns from Write: then the bytes may be changed.
+func Copies(c Conn) bool {
+	_, ok := c.(interface{ copies() })
+	return ok
+}
+
 // Handler hears what happens on a parked connection, from goroutines that are not the shard's. Nothing begins after Finish
 // or Close of the Conn; a call that had begun may still be running. None of its methods may block: where there is an event loop,
 // it is that loop which calls.

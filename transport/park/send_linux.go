@@ -29,6 +29,9 @@ func tune(raw syscall.RawConn) {
 	})
 }
 
+// copies says for [Copies] that the kernel has a copy of what was sent.
+func (*socket) copies() {}
+
 // maxVectors is how many parts go into one call: a batch of the gateway.
 const maxVectors = 64
 

@@ -34,7 +34,7 @@ func (r *rig) dialDeflated(query, extensions string) (*deflatedSocket, string) {
 	}
 	agreed := resp.Header.Get("Sec-Websocket-Extensions")
 	cc := &ClientConn{net: c, from: struct{ io.Reader }{from}, buf: make([]byte, 4<<10)}
-	s := &deflatedSocket{socket: &socket{r, cc}}
+	s := &deflatedSocket{client: &client{r, cc}}
 	cc.frames = messages{
 		frames: frames{state: ws.StateClientSide, limit: ClientMessageBytes, deflates: agreed != ""}, hear: cc.hear,
 		hearPacked: func(op ws.OpCode, payload []byte) error {
@@ -52,7 +52,7 @@ func (r *rig) dialDeflated(query, extensions string) (*deflatedSocket, string) {
 
 // deflatedSocket counts the messages that were deflated.
 type deflatedSocket struct {
-	*socket
+	*client
 	deflated int
 }
 

@@ -72,7 +72,7 @@ func TestManyAtOnce(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%v", secure), func(t *testing.T) {
 			r := newRig(t, secure, gateway.Options{Shards: 1})
-			sockets := make([]*socket, 20)
+			sockets := make([]*client, 20)
 			for i := range sockets {
 				sockets[i] = r.envelopes("")
 			}
@@ -168,7 +168,7 @@ func TestBadRequest(t *testing.T) {
 	} {
 		t.Run(c.protocol+c.send, func(t *testing.T) {
 			r := &rig{T: t, gateway: r.gateway, url: r.url}
-			var s *socket
+			var s *client
 			if c.protocol == "" {
 				s = r.dial("topic=a")
 			} else {

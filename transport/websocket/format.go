@@ -48,19 +48,23 @@ func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
 // appendHeaded appends a frame with the marks of h, not masked.
 func appendHeaded(dst []byte, h ws.Header, payload []byte) []byte {
 	dst = slices.Grow(dst, ws.HeaderSize(h)+len(payload))
+	return append(appendHead(dst, h, len(payload)), payload...)
+}
+
+// appendHead appends the head of a frame with the marks of h whose payload has n bytes, not masked.
+func appendHead(dst []byte, h ws.Header, n int) []byte {
 	first := h.Rsv<<4 | byte(h.OpCode)
 	if h.Fin {
 		first |= 0x80
 	}
-	switch n := len(payload); {
+	switch {
 	case n < 126:
-		dst = append(dst, first, byte(n))
+		return append(dst, first, byte(n))
 	case n <= math.MaxUint16:
-		dst = binary.BigEndian.AppendUint16(append(dst, first, 126), uint16(n))
+		return binary.BigEndian.AppendUint16(append(dst, first, 126), uint16(n))
 	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(n))
+		return binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(n))
 	}
-	return append(dst, payload...)
 }
 
 // appendClose appends a close frame. The reason is cut to what a control frame holds, between characters.

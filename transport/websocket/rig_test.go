@@ -146,13 +146,13 @@ func (r *rig) publish(topic, mediaType, data string) gateway.Cursor {
 	return receipt.Cursor
 }
 
-// socket is a client of the rig.
-type socket struct {
+// client is a client of the rig.
+type client struct {
 	*rig
 	*ClientConn
 }
 
-func (r *rig) dial(query string, protocols ...string) *socket {
+func (r *rig) dial(query string, protocols ...string) *client {
 	r.Helper()
 	d := Dialer{Protocols: protocols, TLS: r.tls}
 	c, err := d.Dial(r.Context(), r.url+"/?"+query)
@@ -164,11 +164,11 @@ func (r *rig) dial(query string, protocols ...string) *socket {
 			r.Logf("close: %v", err)
 		}
 	})
-	return &socket{r, c}
+	return &client{r, c}
 }
 
 // envelopes connects with the protocol and takes the hello.
-func (r *rig) envelopes(query string) *socket {
+func (r *rig) envelopes(query string) *client {
 	r.Helper()
 	s := r.dial(query, "other", Protocol)
 	if s.Protocol() != Protocol {
@@ -179,7 +179,7 @@ func (r *rig) envelopes(query string) *socket {
 }
 
 // send writes a text.
-func (s *socket) send(text string) {
+func (s *client) send(text string) {
 	s.Helper()
 	if err := s.Write([]byte(text), true); err != nil {
 		s.Fatal(err)
@@ -187,7 +187,7 @@ func (s *socket) send(text string) {
 }
 
 // expect reads a text that begins with each of the prefixes, in turn.
-func (s *socket) expect(prefixes ...string) (last string) {
+func (s *client) expect(prefixes ...string) (last string) {
 	s.Helper()
 	for _, prefix := range prefixes {
 		data, text, err := s.Read()
@@ -200,7 +200,7 @@ func (s *socket) expect(prefixes ...string) (last string) {
 }
 
 // expectClose reads the end.
-func (s *socket) expectClose(code uint16) (reason string) {
+func (s *client) expectClose(code uint16) (reason string) {
 	s.Helper()
 	data, _, err := s.Read()
 	var end *CloseError
