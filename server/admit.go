@@ -10,7 +10,11 @@ const (
 	toLook                 // the page, health, metrics, and a topic's state
 	toFollow               // on any transport
 	toPublish              // or delete
+	toTalk                 // on a socket
 )
+
+// acts reports whether the right is one to make something happen, so that no page elsewhere may use it unasked.
+func (r right) acts() bool { return r == toPublish || r == toTalk }
 
 // entry is what a request shows at the door, in plain values: whatever brings a request in, this is all that is judged.
 type entry struct {
@@ -56,6 +60,14 @@ func (s *Server) admit(e *entry) (grant, *problem) {
 		if p := s.spare(e); p != nil {
 			return grant{}, p
 		}
+		if p := s.limits.take(e.kind); p != nil {
+			return grant{}, p
+		}
+	case toTalk:
+		if s.stopping.Load() {
+			return grant{}, draining.of("")
+		}
+		s.press.came()
 		if p := s.limits.take(e.kind); p != nil {
 			return grant{}, p
 		}

@@ -28,6 +28,9 @@ func (d *desk) Ask(x *park.Fresh, r *front.Request) (answered bool) {
 	} else if r.Path != route {
 		return false
 	}
+	if _, exact := s.socketAt(r.Path); exact {
+		return false
+	}
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.options.Logger.Error("panic", "route", route, "cause", cause, "stack", string(debug.Stack()))

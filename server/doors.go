@@ -83,7 +83,7 @@ func (d *doors) origin(e *entry) *problem {
 		return nil
 	case e.site == "same-origin" || e.site == "none":
 		return nil // pages cannot set this field
-	case e.origin == "" && (e.site == "" || e.right != toPublish):
+	case e.origin == "" && (e.site == "" || !e.right.acts()):
 		return nil
 	case e.origin == "":
 		return forbiddenOrigin.of("the request comes from a page of another origin")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"tidings/fallback"
 	"tidings/gateway"
 	"tidings/gateway/journal"
+	"tidings/gateway/socket"
 	"tidings/transport"
 	"tidings/transport/websocket"
 )
@@ -38,6 +40,7 @@ var (
 	unauthorized       = row("unauthorized", 401, "A publish key is needed", "Send `Authorization: Bearer <key>` with a publish key of this gateway. A gateway that others can reach takes no message without one.")
 	forbiddenOrigin    = row("forbidden_origin", 403, "This origin is not allowed", "Add the page's origin to the gateway's list of origins.")
 	reservedTopic      = row("reserved_topic", 403, "Topics that begin with $ belong to the gateway", "Choose another first segment.")
+	socketRefused      = row("socket_refused", 403, "The socket is refused", "Its handler says why; the status may be another.")
 	notFound           = row("not_found", 404, "There is nothing here", "Topics are at `/topics/{topic}`.")
 	methodNotAllowed   = row("method_not_allowed", 405, "The method is not allowed here", "`Allow` lists those that are.")
 	transportOff       = row("transport_off", 406, "This transport is switched off", "Use what `offer` names, in its order.")
@@ -74,8 +77,12 @@ type problem struct {
 	offer  *transport.Offer // for transport_off and pressure: what there is instead
 	retry  time.Duration    // when to come back; 0 where that would not help
 	allow  string           // for method_not_allowed
+	status int              // for socket_refused; 0 for that of its kind
 	cause  error            // for internal_error: it goes to the log and never out
 }
+
+// code returns the status.
+func (p *problem) code() int { return cmp.Or(p.status, p.kind.status) }
 
 // Error implements error for the log and for handlers that return a problem.
 func (p *problem) Error() string { return p.kind.code + ": " + p.detail }
@@ -115,7 +122,11 @@ var causes = []struct {
 	{websocket.ErrVersion, upgradeRequired},
 	{websocket.ErrKey, badRequest},
 	{websocket.ErrExtensions, badRequest},
-	{context.Canceled, busy}, // nothing was stored, and whoever asked has most likely left
+	{websocket.ErrProtocols, badRequest},
+	{socket.ErrFull, tooManyConnections},
+	{socket.ErrClosed, draining},
+	{http.ErrNotSupported, upgradeRequired}, // the connection cannot be taken from its handler
+	{context.Canceled, busy},                // nothing was stored, and whoever asked has most likely left
 	{context.DeadlineExceeded, busy},
 }
 
@@ -131,6 +142,11 @@ func problemOf(err error) *problem {
 	}
 	if unknown, ok := errors.AsType[*fallback.UnknownError](err); ok {
 		return badParameter.of(unknown.Error())
+	}
+	if refused, ok := errors.AsType[*socket.RefusedError](err); ok {
+		p := socketRefused.of(refused.Detail)
+		p.status = refused.Status
+		return p
 	}
 	for _, cause := range causes {
 		if errors.Is(err, cause.err) {
@@ -157,7 +173,7 @@ type problemJSON struct {
 }
 
 func (p *problem) members() problemJSON {
-	return problemJSON{problemType + p.kind.code, p.kind.title, p.kind.status, p.detail, p.kind.code, p.offer, 0}
+	return problemJSON{problemType + p.kind.code, p.kind.title, p.code(), p.detail, p.kind.code, p.offer, 0}
 }
 
 // body is the problem as application/problem+json.
@@ -172,12 +188,12 @@ func (p *problem) refusal() *transport.Refusal {
 	if detail == "" {
 		detail = p.kind.title
 	}
-	return &transport.Refusal{Code: p.kind.code, Status: p.kind.status, Detail: detail}
+	return &transport.Refusal{Code: p.kind.code, Status: p.code(), Detail: detail}
 }
 
 // again reports whether the same request may well succeed later.
 func (p *problem) again() bool {
-	return p.kind.status >= 500 || p.kind.status == http.StatusRequestTimeout
+	return p.code() >= 500 || p.code() == http.StatusRequestTimeout
 }
 
 // write answers with the problem.
@@ -195,7 +211,7 @@ func (p *problem) write(w http.ResponseWriter) {
 		h.Set("Upgrade", "websocket")
 		h.Add("Connection", "Upgrade") // behind close, if that is there: net/http looks for it in the first
 	}
-	p.answer(w, p.kind.status, "application/problem+json", p.body())
+	p.answer(w, p.code(), "application/problem+json", p.body())
 }
 
 // answer answers with the problem as a body of some type says it.

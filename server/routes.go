@@ -30,6 +30,7 @@ type handler func(*call) error
 
 // router is the only place that knows echo: it finds the handler and hands it a call.
 func (s *Server) router() *echo.Echo {
+	s.served = map[string]bool{}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // X-Forwarded-For is whatever a client says
@@ -38,6 +39,7 @@ func (s *Server) router() *echo.Echo {
 		s.fail(w, c.Request(), fromEcho(err, w.Header().Get(echo.HeaderAllow)))
 	}
 	on := func(r right, path string, h handler, methods ...string) {
+		s.served[path] = true
 		for _, method := range methods {
 			e.Add(method, path, func(c echo.Context) error {
 				in := &call{w: c.Response().Writer.(*recorder), r: c.Request(), entry: entryOf(c.Request(), r)}
@@ -112,7 +114,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w, route: "other"}
 	defer s.settle(rec, r)
 	s.guardBody(rec, r)
-	if !s.cors(rec, r) {
+	if !s.cors(rec, r) && !s.socket(rec, r) {
 		s.echo.ServeHTTP(rec, r)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"tidings/fallback/session"
 	"tidings/gateway"
 	"tidings/gateway/journal/memory"
+	"tidings/gateway/socket"
 	"tidings/transport"
 	"tidings/transport/front"
 	"tidings/transport/park"
@@ -39,6 +40,10 @@ type Server struct {
 	pulse      pulse
 	upstreams  sync.Map // *upstream by rights
 	echo       *echo.Echo
+	served     map[string]bool // the paths that the router knows, but those with parameters
+
+	sockets      *socket.Set
+	socketRoutes atomic.Pointer[socketRoutes] // nil where there is none
 
 	// ctx ends with Close: what a WebSocket sends up outlives the request that it came by.
 	ctx      context.Context
@@ -75,7 +80,9 @@ func New(o Options) (*Server, error) {
 	if len(s.gateway.Stats().Classes) < transport.Classes {
 		return nil, fmt.Errorf("server: the gateway counts fewer classes of followers (Options.Classes) than %d", transport.Classes)
 	}
-	s.limits = &limits{connections: s.options.Connections, held: s.options.HeldPolls, open: s.open}
+	s.sockets = socket.NewSet()
+	s.sockets.Panicked = s.socketPanicked
+	s.limits = &limits{connections: s.options.Connections, held: s.options.HeldPolls, open: s.holding}
 	s.sessions = session.New(session.Options{Most: s.options.Sessions, Away: s.options.PollAway})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.echo = s.router()
@@ -162,18 +169,21 @@ func (s *Server) host(n int, l *park.Loop) (release func()) {
 	return s.gateway.Host(n, l)
 }
 
-// Drain makes the server unready, refuses new followers, and tells those there are to come back later. It returns when
-// they were told, or with ctx. Publishing goes on until Close.
+// Drain makes the server unready, refuses new followers and sockets, tells followers to come back later, and closes sockets with 1001. It
+// returns when they were told and have closed, or with ctx. Publishing goes on until Close.
 func (s *Server) Drain(ctx context.Context) error {
 	s.stopping.Store(true)
-	return s.gateway.Drain(ctx)
+	told := make(chan error, 1)
+	go func() { told <- s.gateway.Drain(ctx) }()
+	return errors.Join(s.drainSockets(ctx), <-told)
 }
 
-// Close ends everything at once, and the gateway with it if New made it.
+// Close ends everything at once, waits for the handlers of sockets, and closes the gateway too if New made it.
 func (s *Server) Close() error {
 	s.stopping.Store(true)
 	s.cancel()
 	s.sessions.Close()
+	s.sockets.Close()
 	s.running.Wait()
 	if !s.owned {
 		return nil

@@ -79,6 +79,15 @@ func (s *Server) Stats() metrics.ServerStats {
 	return out
 }
 
+// holding returns how many connections are held, by transport: those of followers and of sockets.
+func (s *Server) holding() [len(transport.Kinds)]int {
+	n := s.open()
+	for _, kind := range transport.Kinds {
+		n[kind] += s.sockets.Links(kind.String())
+	}
+	return n
+}
+
 // open returns how many followers the gateway has, by transport.
 func (s *Server) open() (n [len(transport.Kinds)]int) {
 	for _, kind := range transport.Kinds {
