@@ -49,11 +49,40 @@ func (s *Socket) hears(code uint16, reason string) {
 		return
 	}
 	s.got = &CloseError{Code: code, Reason: reason, Clean: true}
+	s.last(s.got)
+}
+
+// last has the handler end with e, behind what has come before: it may answer that, and then [Socket.conclude] is called. Whoever is not
+// receiving learns of it by the context. s.mu is held.
+func (s *Socket) last(e *CloseError) {
 	s.bound = s.set.now().Add(s.path.options.CloseTime)
-	s.out.room.Broadcast()
-	s.say(CloseError{Code: code}) // the same code goes back (RFC 6455 section 5.5.1)
-	s.settle()
-	s.plan()
+	s.cancel(e)
+	if s.up.answers() {
+		s.plan()
+		return
+	}
+	s.conclude()
+}
+
+// conclude ends what the client has ended, or broken, now that its handler has nothing more to answer. s.mu is held.
+func (s *Socket) conclude() {
+	switch {
+	case s.end != nil:
+	case s.failure != nil:
+		s.fail(*s.failure)
+	case s.got != nil:
+		s.say(CloseError{Code: s.got.Code}) // the same code goes back (RFC 6455 section 5.5.1)
+		s.out.room.Broadcast()
+		s.settle()
+		s.plan()
+	}
+}
+
+// received notes that the handler was told of the end.
+func (s *Socket) received() {
+	s.mu.Lock()
+	defer s.unlock()
+	s.conclude()
 }
 
 // settle ends what is complete: the socket, once both sides have closed, and its links, once the client knows. s.mu is held.
@@ -78,15 +107,27 @@ func (s *Socket) settle() {
 	}
 }
 
-// Fail closes the socket at once, because its client has broken the protocol: code and reason are said on its links. It waits for nothing.
+// Fail closes the socket because its client has broken the protocol: code and reason are said on its links. What it had sent before is still
+// answered, if its handler does so within Options.CloseTime. It waits for nothing.
 func (s *Socket) Fail(code uint16, reason string) {
-	s.do(func() { s.fail(CloseError{Code: code, Reason: reason}) })
+	e := &CloseError{Code: code, Reason: reason}
+	s.up.over(e)
+	s.do(func() {
+		if s.failure == nil && s.end == nil {
+			s.failure = e
+			s.last(e)
+		}
+	})
 }
 
 // fail ends the socket and says why. s.mu is held.
 func (s *Socket) fail(e CloseError) {
 	if s.end == nil {
 		s.finish(&e)
+	}
+	if s.said { // that was our last word
+		s.abandon(End{Over: s.out.empty()})
+		return
 	}
 	s.abandon(End{Code: e.Code, Reason: e.Reason})
 }

@@ -28,6 +28,8 @@ type inbox struct {
 	deaf    bool        // the client is not read from
 	dropped bool        // nobody will receive anything any more
 	closed  bool        // the client's Close has come
+	asked   bool        // the handler has received, or tried to
+	told    bool        // it was told of the end
 	end     *CloseError // what Receive says at the end
 	room    chan struct{}
 
@@ -215,6 +217,25 @@ func (u *inbox) finish(e *CloseError) {
 	u.arrived.Broadcast()
 }
 
+// answers reports whether the handler may answer what has come before the end, and then asks for more: one that waits for that already is woken.
+func (u *inbox) answers() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return !u.told && !u.dropped && (u.asked || len(u.pieces) > u.head)
+}
+
+// ends returns what is told at the end. u.mu is held, and is not afterwards.
+func (u *inbox) ends(s *Socket) error {
+	first := !u.told
+	u.told = true
+	err := u.end
+	u.mu.Unlock()
+	if first {
+		s.received()
+	}
+	return err
+}
+
 // over is finish.
 func (u *inbox) over(e *CloseError) {
 	u.mu.Lock()
@@ -284,8 +305,7 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 			break
 		}
 		if u.end != nil {
-			u.mu.Unlock()
-			return m, false, u.end
+			return m, false, u.ends(s)
 		}
 		u.await(s, aMessage)
 	}
@@ -294,6 +314,7 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 		p = u.pop()
 		first.data = append(first.data, p.data...)
 	}
+	u.asked = true
 	resume := u.listen(&s.path.options)
 	u.mu.Unlock()
 	if resume {
@@ -307,7 +328,7 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 
 // await waits for what comes. u.mu is held, but not meanwhile.
 func (u *inbox) await(s *Socket, what wish) {
-	u.waiting = what
+	u.waiting, u.asked = what, true
 	if u.listen(&s.path.options) {
 		u.mu.Unlock()
 		s.resume()
@@ -342,14 +363,13 @@ func (s *Socket) Reader() (Kind, io.Reader, error) {
 			break
 		}
 		if u.end != nil {
-			u.mu.Unlock()
-			return 0, nil, u.end
+			return 0, nil, u.ends(s)
 		}
 		u.await(s, aPiece)
 	}
 	first := &u.pieces[u.head]
 	kind, packed := first.kind, first.packed
-	u.rest = true
+	u.rest, u.asked = true, true
 	u.reader++
 	r := &reader{socket: s, number: u.reader}
 	resume = u.listen(&s.path.options)
@@ -411,8 +431,7 @@ func (r *reader) next() ([]byte, error) {
 			}
 			return p.data, nil
 		case u.end != nil:
-			u.mu.Unlock()
-			return nil, u.end
+			return nil, u.ends(s)
 		}
 		u.await(s, aPiece)
 	}

@@ -259,7 +259,7 @@ func (s *Socket) carryBy(c *carrier, ping, anyway bool) {
 			o.room.Broadcast()
 		}
 	}
-	if n > 0 && (s.said || s.got != nil) { // a client that takes what there is may go on with it
+	if n > 0 && s.said { // a client that takes what there is may go on with it
 		s.bound = s.set.now().Add(s.path.options.CloseTime)
 		s.plan()
 	}

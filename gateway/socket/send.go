@@ -119,7 +119,7 @@ func (s *Socket) closing() error {
 	switch {
 	case s.end != nil:
 		return s.end
-	case s.got != nil:
+	case s.said && s.got != nil:
 		return s.got
 	case s.said:
 		return &s.words

@@ -100,6 +100,7 @@ type Socket struct {
 	said    bool        // our Close is in the outbox, or was
 	words   CloseError  // what it says
 	got     *CloseError // the client's
+	failure *CloseError // how the client has broken the protocol
 	bound   time.Time   // when a close must have been answered
 	end     *CloseError // the end, once it is over
 	kept    time.Time   // when a socket that is over is forgotten; zero if it is
@@ -131,7 +132,7 @@ func (s *Socket) State() State {
 	switch {
 	case s.end != nil:
 		return Closed
-	case s.said || s.got != nil:
+	case s.said || s.got != nil || s.failure != nil:
 		return Closing
 	}
 	return Open
@@ -176,6 +177,9 @@ func (s *Socket) leave(code uint16) {
 	}
 	s.mu.Lock()
 	defer s.unlock()
+	if code == codeNormal || s.failure != nil {
+		s.conclude()
+	}
 	s.say(CloseError{Code: code})
 }
 

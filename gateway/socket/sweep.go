@@ -76,8 +76,11 @@ func (s *Socket) tend(now time.Time) {
 		}
 		return
 	case len(s.links) == 0 && !now.Before(s.away.Add(s.path.options.Absence)),
-		len(s.links) > 0 && (s.said || s.got != nil) && !now.Before(s.bound):
+		len(s.links) > 0 && s.said && !now.Before(s.bound):
 		s.vanish()
+		return
+	case (s.got != nil || s.failure != nil) && !s.said && !now.Before(s.bound): // the handler has answered enough
+		s.conclude()
 		return
 	}
 	for i := len(s.links) - 1; i >= 0; i-- {
@@ -129,7 +132,7 @@ func (s *Socket) plan() {
 		}
 	case len(s.links) == 0:
 		sooner(s.away.Add(s.path.options.Absence))
-	case s.said || s.got != nil:
+	case s.said || s.got != nil || s.failure != nil:
 		sooner(s.bound)
 	}
 	for _, c := range s.links {
