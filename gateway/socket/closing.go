@@ -142,6 +142,7 @@ func (s *Socket) abandon(e End) {
 		s.set.forget(s)
 	}
 	s.out.drop(s.end)
+	s.never()
 	s.plan()
 }
 
@@ -153,6 +154,7 @@ func (s *Socket) finish(e *CloseError) {
 	s.out.room.Broadcast()
 	if s.kept.IsZero() {
 		s.out.drop(e)
+		s.never()
 	}
 	s.set.ended(s, e.Code, !s.kept.IsZero())
 }

@@ -88,10 +88,13 @@ func (s *Socket) Put(f Frame) (ack uint64, more bool, err error) {
 		u.arrived.Signal()
 	}
 	if ended {
-		s.do(func() { s.hears(f.Code, f.Reason) })
+		s.heard(f.Code, f.Reason)
 	}
 	return ack, more, err
 }
+
+// heard has the client's Close taken.
+func (s *Socket) heard(code uint16, reason string) { s.do(func() { s.hears(code, reason) }) }
 
 // put takes a frame. u.mu is held.
 func (u *inbox) put(f *Frame, o *Options) (ack uint64, more bool, err error) {
@@ -274,23 +277,10 @@ func (s *Socket) Room(ctx context.Context) error {
 // Receive returns the next message, whose bytes are the caller's. At the end it returns a [*CloseError].
 func (s *Socket) Receive() (Message, error) {
 	m, packed, err := s.receive()
-	if err != nil || !packed {
-		return m, err
+	if packed {
+		return s.inflateAll(m.Kind, m.Data)
 	}
-	r := s.inflate(m.Kind, func() ([]byte, error) {
-		b := m.Data
-		if b == nil {
-			return nil, io.EOF
-		}
-		m.Data = nil
-		return b, nil
-	})
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return Message{}, s.broken(err)
-	}
-	return Message{m.Kind, data}, nil
+	return m, err
 }
 
 // receive returns the next message as it came.
@@ -319,9 +309,6 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 	u.mu.Unlock()
 	if resume {
 		s.resume()
-	}
-	if first.packed && first.data == nil {
-		first.data = []byte{}
 	}
 	return Message{first.kind, first.data}, first.packed, nil
 }

@@ -104,7 +104,7 @@ func (s *Socket) rank(c *carrier, now time.Time) bool {
 	copy(s.links[at+1:], s.links[at:])
 	s.links[at] = c
 	if len(s.links) == 2 {
-		if older := s.links[1]; isPoll(older.transport) && isPoll(s.links[0].transport) && older != c {
+		if isPoll(s.links[1].transport) && isPoll(s.links[0].transport) {
 			s.part(1, End{Replaced: true})
 			return true
 		}
@@ -202,12 +202,9 @@ func (s *Socket) Detach(l Link) {
 func (s *Socket) Drop() {
 	s.mu.Lock()
 	defer s.unlock()
-	if s.started || s.end != nil {
-		return
+	if !s.started && s.end == nil {
+		s.finish(&CloseError{Code: codeVanished})
 	}
-	s.started = true
-	s.set.handlers.Done()
-	s.finish(&CloseError{Code: codeVanished})
 }
 
 // Acked tells up to where the client has its frames. It waits for nothing.

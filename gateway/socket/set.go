@@ -300,10 +300,6 @@ func (s *Set) Close() {
 	for _, one := range s.stop() {
 		one.mu.Lock()
 		one.fail(CloseError{Code: codeAway})
-		if !one.started {
-			one.started = true
-			s.handlers.Done()
-		}
 		one.unlock()
 	}
 	s.handlers.Wait()

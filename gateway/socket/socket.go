@@ -152,6 +152,14 @@ func (s *Socket) start() {
 	}
 }
 
+// never has no handler be waited for that will not be started any more. s.mu is held.
+func (s *Socket) never() {
+	if !s.started {
+		s.started = true
+		s.set.handlers.Done()
+	}
+}
+
 // run is the handler's goroutine.
 func (s *Socket) run() {
 	defer s.set.handlers.Done()

@@ -15,6 +15,24 @@ func (s *Socket) inflate(kind Kind, next func() ([]byte, error)) io.ReadCloser {
 	return s.unpack(kind, s.path.options.MessageBytes, next)
 }
 
+// inflateAll returns a deflated message as it was.
+func (s *Socket) inflateAll(kind Kind, packed []byte) (Message, error) {
+	given := false
+	r := s.inflate(kind, func() ([]byte, error) {
+		if given {
+			return nil, io.EOF
+		}
+		given = true
+		return packed, nil
+	})
+	data, err := io.ReadAll(r)
+	_ = r.Close() // it gives back what it was lent
+	if err != nil {
+		return Message{}, s.broken(err)
+	}
+	return Message{kind, data}, nil
+}
+
 // broken fails the socket of which a message could not be inflated, and returns why its handler gets no more.
 func (s *Socket) broken(err error) error {
 	e, ok := errors.AsType[*CloseError](err)

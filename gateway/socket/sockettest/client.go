@@ -121,6 +121,22 @@ func (c *Client) Frame() socket.Frame {
 	return f
 }
 
+// Take returns what was carried and not read. It waits for nothing.
+func (c *Client) Take() []socket.Frame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.frames
+	c.frames = nil
+	return all
+}
+
+// Over reports whether the link was ended.
+func (c *Client) Over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended != nil
+}
+
 // Message waits for the next whole message, or for a Close.
 func (c *Client) Message() socket.Frame {
 	c.t.Helper()
