@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidings/gateway"
+	"tidings/gateway/socket"
 )
 
 // metric is one row of the table: what is documented, and how it is read from a snapshot.
@@ -27,7 +28,7 @@ type subject struct {
 }
 
 // table is every metric of ours, in the order of the page.
-var table = []subject{build, followers, delivery, publishing, history, fallback, pressure, requests}
+var table = []subject{build, followers, delivery, publishing, history, fallback, pressure, sockets, requests}
 
 // snapshot is what one scrape has read, each source once, so that its figures belong together.
 type snapshot struct {
@@ -38,6 +39,7 @@ type snapshot struct {
 	steps    []Step
 	pressure PressureStats
 	server   ServerStats
+	sockets  []socket.PathStats
 }
 
 func (s Sources) snapshot() *snapshot {
@@ -56,6 +58,9 @@ func (s Sources) snapshot() *snapshot {
 	}
 	if s.Server != nil {
 		shot.server = s.Server()
+	}
+	if s.Sockets != nil {
+		shot.sockets = s.Sockets()
 	}
 	return shot
 }
@@ -127,7 +132,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 
 // addAll adds a series for each of the names, whether it has counted yet or not (a series that is there from the start can
 // be subtracted from), and for what else counts holds, sorted.
-func addAll[K ~string, N uint64 | float64](to *series, counts map[K]N, names []K, before ...string) {
+func addAll[K ~string, N int | uint64 | float64](to *series, counts map[K]N, names []K, before ...string) {
 	for _, name := range names {
 		to.add(float64(counts[name]), append(slices.Clone(before), string(name))...)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"tidings/gateway"
+	"tidings/gateway/socket"
 )
 
 var update = flag.Bool("update", false, "write the generated page and the golden files again")
@@ -66,6 +67,13 @@ func counted(n uint64) Sources {
 				Used:        map[string]float64{"files": float64(n * 86), "memory": float64(n * 87), "processors": 0.25 * float64(n)},
 				Limits:      map[string]float64{"files": float64(n * 1024)}, Stretch: int(n), Readings: n * 88, Asked: n * 89, Moved: n * 90,
 			}
+		},
+		Sockets: func() []socket.PathStats {
+			return []socket.PathStats{{
+				Path: "/chat", Open: int(n * 130), Links: map[string]int{"sse": int(n * 131), "websocket": int(n * 132)}, Opened: n * 133,
+				Closed: map[uint16]uint64{1000: n * 134, 1006: n * 135, 4000: n * 136, 4321: n * 137}, Resumed: map[string]uint64{"sse": n * 138},
+				Panics: n * 139, Messages: [2]uint64{n * 140, n * 141}, Bytes: [2]uint64{n * 142, n * 143},
+			}}
 		},
 		Server: func() ServerStats {
 			return ServerStats{
@@ -167,7 +175,8 @@ func TestDocumentedMetricsMove(t *testing.T) {
 
 // TestLabels holds that no metric is split by what a client chooses.
 func TestLabels(t *testing.T) {
-	known := []string{"version", "go_version", "node", "transport", "reason", "cause", "route", "status", "from", "to", "level", "resource"}
+	known := []string{"version", "go_version", "node", "transport", "reason", "cause", "route", "status", "from", "to", "level", "resource",
+		"path", "code", "direction"}
 	for _, group := range table {
 		for _, m := range group.metrics {
 			for _, label := range m.labels {

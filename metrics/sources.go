@@ -1,6 +1,9 @@
 package metrics
 
-import "tidings/gateway"
+import (
+	"tidings/gateway"
+	"tidings/gateway/socket"
+)
 
 // Sources are the snapshots that a scrape reads. A nil function stands for a part that is not there: its metrics are
 // not shown. The functions are called from the scraping request's goroutine, possibly several at once.
@@ -17,6 +20,7 @@ type Sources struct {
 	// Pressure is how short files and memory are.
 	Pressure func() PressureStats
 	Server   func() ServerStats
+	Sockets  func() []socket.PathStats
 }
 
 // Choice counts how often a transport was chosen for a request, for one cause. Counts never fall.

@@ -76,6 +76,7 @@ func (s *Server) Socket(path string, handler socket.Handler, options ...socket.O
 			slices.SortFunc(with.subtrees, func(a, b *socket.Path) int { return len(b.Name) - len(a.Name) })
 		}
 		if s.socketRoutes.CompareAndSwap(have, with) {
+			s.sockets.List(p)
 			return nil
 		}
 	}

@@ -260,3 +260,44 @@ func TestSocketsAreDrained(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
+
+// TestSocketMetrics: what sockets do is counted.
+func TestSocketMetrics(t *testing.T) {
+	s := startSocket(t, Options{}, "/s", func(s *Socket) {
+		if m, err := s.Receive(); err == nil && string(m.Data) == "panic" {
+			panic(string(m.Data))
+		}
+		_ = s.Send(Text, []byte("four"))
+		_, _ = s.Receive()
+	})
+	if a := s.ask("GET", "/metrics", ""); !strings.Contains(a.body, `tidings_sockets_opened_total{path="/s"} 0`) {
+		t.Error("a path has no figures before its first socket")
+	}
+	failing := s.dialSocket("/s", nil)
+	if err := failing.Write([]byte("panic"), true); err != nil {
+		t.Fatal(err)
+	}
+	var end *websocket.CloseError
+	if _, _, err := failing.Read(); !errors.As(err, &end) || end.Code != 1011 {
+		t.Fatalf("%v", err)
+	}
+	c := s.dialSocket("/s", nil)
+	if err := c.Write([]byte("one"), true); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, func() bool { return s.sockets.Len() == 1 })
+	a := s.ask("GET", "/metrics", "")
+	for _, line := range []string{
+		`tidings_sockets{path="/s"} 1`, `tidings_socket_links{path="/s",transport="websocket"} 1`, `tidings_sockets_opened_total{path="/s"} 2`,
+		`tidings_sockets_closed_total{code="1011",path="/s"} 1`, `tidings_socket_panics_total{path="/s"} 1`,
+		`tidings_socket_messages_total{direction="in",path="/s"} 2`, `tidings_socket_messages_total{direction="out",path="/s"} 1`,
+		`tidings_socket_bytes_total{direction="in",path="/s"} 8`, `tidings_socket_bytes_total{direction="out",path="/s"} 4`,
+	} {
+		if !strings.Contains(a.body, line+"\n") {
+			t.Errorf("no %s", line)
+		}
+	}
+}

@@ -159,6 +159,6 @@ func (s *Server) metricsHandler() http.Handler {
 	}
 	return metrics.Handler(metrics.Sources{
 		Version: s.options.Version, Node: s.options.Node, ClassNames: names,
-		Gateway: s.gatewayStats, Choices: s.choices, Steps: s.steps, Pressure: s.pressureStats, Server: s.Stats,
+		Gateway: s.gatewayStats, Choices: s.choices, Steps: s.steps, Pressure: s.pressureStats, Server: s.Stats, Sockets: s.sockets.Stats,
 	})
 }

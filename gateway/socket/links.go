@@ -62,10 +62,10 @@ func (s *Socket) Attach(l Link, o *Opening) (Welcome, error) {
 	}
 	since := s.out.base
 	if o.Resume {
-		if o.Since < s.out.base || o.Since > s.out.last {
+		if o.Since > s.out.last {
 			return Welcome{}, ErrGone
 		}
-		since = o.Since
+		since = max(since, o.Since) // what it has acknowledged since it asked is not carried again
 	}
 	c := &carrier{link: l, number: o.Number, transport: o.Transport, ping: o.Ping, at: since, full: true}
 	if c.ping <= 0 {

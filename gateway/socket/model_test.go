@@ -327,7 +327,9 @@ func (m *mover) say() {
 			m.t.Fatalf("put: %v", err)
 		}
 		m.put++
-		m.acked = ack
+		if m.random.IntN(2) == 0 { // it hears of it
+			m.acked = ack
+		}
 		if !more {
 			return
 		}

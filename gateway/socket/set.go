@@ -133,13 +133,27 @@ func (s *Set) Open(o *Opening) (*Socket, error) {
 	return made, nil
 }
 
-// add lists a new socket. s.mu is held.
-func (s *Set) add(made *Socket) {
-	p := made.path
+// List has the figures of a path in the statistics before its first socket is opened.
+func (s *Set) List(p *Path) {
+	p.prepare()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list(p)
+}
+
+// list is List. s.mu is held.
+func (s *Set) list(p *Path) {
 	if !p.listed {
 		p.listed = true
 		s.paths = append(s.paths, p)
 	}
+}
+
+// add lists a new socket. s.mu is held.
+func (s *Set) add(made *Socket) {
+	p := made.path
+	s.list(p)
+	p.counts.opened++
 	p.sockets[made] = struct{}{}
 	if p.options.PerAddress > 0 {
 		p.addresses[made.address]++
