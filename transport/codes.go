@@ -23,6 +23,7 @@ const (
 	TransportOff Code = 4505
 	Replaced     Code = 4506
 	Kicked       Code = 4507
+	Gone         Code = 4508 // of sockets: there is none of this name any more
 )
 
 // closings is the one table from the gateway's reasons to what a client is told.
