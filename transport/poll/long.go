@@ -11,7 +11,7 @@ import (
 )
 
 // NewLong returns the transport that waits for something to answer with.
-func NewLong() transport.Transport { return &long{head: headOf(jsonType, "no-store", byOrigin)} }
+func NewLong() transport.Transport { return &long{head: NewHead()} }
 
 type long struct {
 	head  *park.Head

@@ -31,6 +31,9 @@ const (
 	byOrigin = byAccept + ", Origin"
 )
 
+// NewHead returns the head of answers in JSON that no cache keeps.
+func NewHead() *park.Head { return headOf(jsonType, "no-store", byOrigin) }
+
 // headOf returns the fields that every answer of a type has.
 func headOf(mediaType, cacheControl, vary string) *park.Head {
 	return park.NewHead(

@@ -52,7 +52,7 @@ type written struct {
 // [wire.DefaultDeflateFrom].
 func Frame(f *Framing, gzipFrom int) *Framed {
 	gzipFrom = cmp.Or(gzipFrom, wire.DefaultDeflateFrom)
-	fields := fieldsOf(f)
+	fields := Fields(f.MediaType)
 	zipped := append(slices.Clone(fields), park.Field{Name: "Content-Encoding", Value: "gzip"})
 	return &Framed{
 		Framing: f,
@@ -70,10 +70,10 @@ func Frame(f *Framing, gzipFrom int) *Framed {
 	}
 }
 
-// fieldsOf returns the fields that all streams of a framing have.
-func fieldsOf(f *Framing) []park.Field {
+// Fields returns the fields that all streams of a media type have.
+func Fields(mediaType string) []park.Field {
 	return []park.Field{
-		{Name: "Content-Type", Value: f.MediaType},
+		{Name: "Content-Type", Value: mediaType},
 		{Name: "Cache-Control", Value: "no-store, no-transform"},
 		{Name: "X-Accel-Buffering", Value: "no"},
 		{Name: "X-Content-Type-Options", Value: "nosniff"},

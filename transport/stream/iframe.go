@@ -41,7 +41,7 @@ func openFrame(dst []byte, f *transport.Request) []byte {
 func FrameOf(f *transport.Request, object []byte) park.Reply {
 	body := openFrame([]byte(wire.ScriptPrelude), f)
 	return park.Reply{
-		Head:  park.NewHead(slices.Concat(fieldsOf(iframe), frameFields(f))...),
+		Head:  park.NewHead(slices.Concat(Fields(iframe.MediaType), frameFields(f))...),
 		Parts: [][]byte{wire.AppendScript(body, object)},
 	}
 }
