@@ -57,20 +57,19 @@ func (s *Server) admit(e *entry) (grant, *problem) {
 		if s.stopping.Load() {
 			return grant{}, draining.of("")
 		}
-		if p := s.spare(e); p != nil {
-			return grant{}, p
-		}
-		if p := s.limits.take(e.kind); p != nil {
-			return grant{}, p
-		}
-	case toTalk:
-		if s.stopping.Load() {
-			return grant{}, draining.of("")
-		}
-		s.press.came()
-		if p := s.limits.take(e.kind); p != nil {
+		if p := s.room(e); p != nil {
 			return grant{}, p
 		}
 	}
 	return g, nil
+}
+
+// room admits a connection, or a poll, of somebody who was let in.
+func (s *Server) room(e *entry) *problem {
+	if e.offer == nil { // it cannot be another transport
+		s.press.came()
+	} else if p := s.spare(e); p != nil {
+		return p
+	}
+	return s.limits.take(e.kind)
 }

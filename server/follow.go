@@ -418,6 +418,11 @@ func (s *Server) askEventSource(c *call, v *visit, p *problem) {
 	default:
 		body = wire.AppendSSERawBye(body, bye, gateway.Cursor{})
 	}
+	answerEvents(c, p, body)
+}
+
+// answerEvents answers a request that is refused with an event stream that ends at once.
+func answerEvents(c *call, p *problem, body []byte) {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform")

@@ -42,6 +42,7 @@ var (
 	reservedTopic      = row("reserved_topic", 403, "Topics that begin with $ belong to the gateway", "Choose another first segment.")
 	socketRefused      = row("socket_refused", 403, "The socket is refused", "Its handler says why; the status may be another.")
 	notFound           = row("not_found", 404, "There is nothing here", "Topics are at `/topics/{topic}`.")
+	socketGone         = row("socket_gone", 404, "There is no such socket any more", "Open a new one: the client was away for too long, the socket is over, or the gateway has started again.")
 	methodNotAllowed   = row("method_not_allowed", 405, "The method is not allowed here", "`Allow` lists those that are.")
 	transportOff       = row("transport_off", 406, "This transport is switched off", "Use what `offer` names, in its order.")
 	jsonpOff           = row("jsonp_off", 406, "JSONP is switched off", "Poll without `callback`, or switch `jsonp` on.")
@@ -123,6 +124,7 @@ var causes = []struct {
 	{websocket.ErrKey, badRequest},
 	{websocket.ErrExtensions, badRequest},
 	{websocket.ErrProtocols, badRequest},
+	{socket.ErrGone, socketGone},
 	{socket.ErrFull, tooManyConnections},
 	{socket.ErrClosed, draining},
 	{http.ErrNotSupported, upgradeRequired}, // the connection cannot be taken from its handler

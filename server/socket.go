@@ -166,7 +166,8 @@ func (s *Server) serveSocket(c *call, p *socket.Path, app, ours string, upgrade 
 		return refused
 	}
 	if !upgrade {
-		return upgradeRequired.of("")
+		s.socketHTTP(c, p, app, ours)
+		return nil
 	}
 	handshake := transport.HandshakeOf(c.r)
 	asked, err := websocket.CheckSocket(&handshake, !p.Options.NoDeflate && !s.options.NoDeflate)
@@ -175,6 +176,12 @@ func (s *Server) serveSocket(c *call, p *socket.Path, app, ours string, upgrade 
 	}
 	c.entry.kind = transport.WebSocket
 	if _, refused := s.admit(&c.entry); refused != nil {
+		return refused
+	}
+	if s.stopping.Load() {
+		return draining.of("")
+	}
+	if refused := s.room(&c.entry); refused != nil {
 		return refused
 	}
 	o := &socket.Opening{Path: p, Transport: transport.WebSocket.String(), Request: s.socketRequest(c.r, app, asked.Offered)}
