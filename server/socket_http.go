@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"time"
 
 	"tidings/fallback"
 	"tidings/gateway/socket"
@@ -132,18 +131,18 @@ func (s *Server) carrySocket(c *call, v *socketVisit, to *socket.Socket, o *sock
 	if a.From != "" {
 		s.record.Stepped(a.From, v.choice.Kind, a.Cause)
 	}
-	offer := v.offer
+	offer := *v.offer
 	polls := v.choice.Kind == transport.Poll || v.choice.Kind == transport.LongPoll
 	if s.press.Level() != fallback.Normal {
-		offer = offer.Cheaper
+		offer = *ownPolls(offer.Cheaper)
 		if polls {
 			c.r.Close = true
 			c.w.Header().Set("Connection", "close")
 		}
 	}
 	link := downlink.New(to, downlink.Terms{
-		Kind: v.choice.Kind, Prelude: a.terms.prelude, Tick: a.terms.tick, Wait: a.terms.wait, PollMS: int(s.socketPoll(to).Milliseconds()),
-		Resume: o.Resume, Offer: *offer, Node: s.options.Node,
+		Kind: v.choice.Kind, Prelude: a.terms.prelude, Tick: a.terms.tick, Wait: a.terms.wait, PollMS: int(s.press.stretched(s.options.PollInterval).Milliseconds()),
+		Resume: o.Resume, Offer: offer, Node: s.options.Node,
 	})
 	w, refused := to.Attach(link, o)
 	if refused != nil && !errors.Is(refused, socket.ErrReplaced) {
@@ -173,7 +172,9 @@ func (s *Server) carrySocket(c *call, v *socketVisit, to *socket.Socket, o *sock
 	return nil
 }
 
-// socketPoll is when the client of a poll is to ask again: often enough not to be away.
-func (s *Server) socketPoll(to *socket.Socket) time.Duration {
-	return s.press.stretched(s.options.PollInterval)
+// ownPolls is an offer for a socket, none of whose polls is like another's.
+func ownPolls(o *transport.Offer) *transport.Offer {
+	own := *o
+	own.Shared = false
+	return &own
 }

@@ -28,7 +28,9 @@ func byeOf(p *problem) (bye transport.Bye, ok bool) {
 	if bye.Code.Again() {
 		bye.RetryMS = int(p.retry.Milliseconds()) + transport.RetryMS()
 	}
-	bye.Offer = p.offer
+	if p.offer != nil {
+		bye.Offer = ownPolls(p.offer)
+	}
 	return bye, ok
 }
 
@@ -37,6 +39,9 @@ func (s *Server) refuseSocket(c *call, v *socketVisit, p *problem) {
 	s.refused(c.r, p)
 	if c.w.status != 0 {
 		return
+	}
+	if p.offer != nil {
+		p.offer = ownPolls(p.offer)
 	}
 	bye, said := byeOf(p)
 	switch {

@@ -42,6 +42,7 @@ var _ Link = (*poll)(nil)
 func (l *poll) Serve(x park.Exchange, w socket.Welcome) (int, error) {
 	l.mu.Lock()
 	l.welcome, l.serving = w, true
+	l.terms.PollMS = min(l.terms.PollMS, int(w.Away.Milliseconds())/3) // a client that comes so late is not away by then
 	if l.end != nil {
 		l.finish(*l.end)
 	}
