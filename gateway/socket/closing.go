@@ -8,11 +8,11 @@ import (
 // reasonBytes bounds a reason: what a control frame holds beside the code (RFC 6455 section 5.5).
 const reasonBytes = 123
 
-// Close begins to close the socket behind everything that was sent: code is 1000 to 1003, 1007 to 1011 or 3000 to 4999, or 0 for none; reason has at most 123 bytes. The
+// Close begins to close the socket behind everything that was sent: code is 1000 to 1003, 1007 to 1014 or 3000 to 4999, or 0 for none; reason has at most 123 bytes. The
 // Context ends when the client has answered, or when it has taken nothing for Options.CloseTime. A socket that is closing is left as it is. It fails with [ErrCode].
 func (s *Socket) Close(code uint16, reason string) error {
 	switch {
-	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1011, code >= 3000 && code <= 4999:
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
 	case code == 0 && reason == "":
 	default:
 		return ErrCode
@@ -44,11 +44,11 @@ func (s *Socket) say(words CloseError) {
 }
 
 // hears takes the client's Close. s.mu is held.
-func (s *Socket) hears(code uint16, reason string) {
+func (s *Socket) hears() {
 	if s.got != nil || s.end != nil {
 		return
 	}
-	s.got = &CloseError{Code: code, Reason: reason, Clean: true}
+	s.got, _ = s.up.words()
 	s.last(s.got)
 }
 
@@ -71,7 +71,8 @@ func (s *Socket) conclude() {
 	case s.failure != nil:
 		s.fail(*s.failure)
 	case s.got != nil:
-		s.say(CloseError{Code: s.got.Code}) // the same code goes back (RFC 6455 section 5.5.1)
+		// The same code goes back (RFC 6455 section 5.5.1), and the reason with it: that is what a page is shown.
+		s.say(CloseError{Code: s.got.Code, Reason: s.got.Reason})
 		s.out.room.Broadcast()
 		s.settle()
 		s.plan()

@@ -19,7 +19,7 @@ var endings = map[string]struct {
 	"close": {
 		func(c *sockettest.Client) { c.Close(4000, "done") },
 		func(t *testing.T, c *sockettest.Client) {
-			c.ExpectClose(4000, "")
+			c.ExpectClose(4000, "done")
 			if end := c.Ended(); !end.Over {
 				t.Errorf("the link ended with %+v", end)
 			}

@@ -88,13 +88,10 @@ func (s *Socket) Put(f Frame) (ack uint64, more bool, err error) {
 		u.arrived.Signal()
 	}
 	if ended {
-		s.heard(f.Code, f.Reason)
+		s.do(s.hears)
 	}
 	return ack, more, err
 }
-
-// heard has the client's Close taken.
-func (s *Socket) heard(code uint16, reason string) { s.do(func() { s.hears(code, reason) }) }
 
 // put takes a frame. u.mu is held.
 func (u *inbox) put(f *Frame, o *Options) (ack uint64, more bool, err error) {
@@ -237,6 +234,16 @@ func (u *inbox) ends(s *Socket) error {
 		s.received()
 	}
 	return err
+}
+
+// words returns how the client has ended the socket: by its Close, or else by breaking the protocol. Both are nil where it has not.
+func (u *inbox) words() (said, failure *CloseError) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return u.end, nil
+	}
+	return nil, u.end
 }
 
 // over is finish.

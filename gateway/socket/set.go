@@ -282,15 +282,14 @@ func (s *Socket) broadcast(c *casting) bool {
 	return true
 }
 
-// Drain closes all sockets with 1001 and opens none any more. It returns when all are closed, or with ctx.
+// Drain closes all sockets with 1001 and opens none any more. A client that is away may still come and hear of it, within Options.CloseTime. It
+// returns when all are closed, or with ctx.
 func (s *Set) Drain(ctx context.Context) error {
 	for _, one := range s.stop() {
 		one.mu.Lock()
-		if len(one.links) > 0 {
-			one.say(CloseError{Code: codeAway})
-		} else {
-			one.fail(CloseError{Code: codeAway}) // nobody is let in any more who could hear it
-		}
+		one.hurried = true
+		one.say(CloseError{Code: codeAway})
+		one.plan()
 		one.unlock()
 	}
 	defer context.AfterFunc(ctx, func() {

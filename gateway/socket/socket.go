@@ -104,6 +104,7 @@ type Socket struct {
 	bound   time.Time   // when a close must have been answered
 	end     *CloseError // the end, once it is over
 	kept    time.Time   // when a socket that is over is forgotten; zero if it is
+	hurried bool        // the gateway is stopping
 }
 
 // Request returns what the client asked for. It must not be changed.
@@ -185,6 +186,10 @@ func (s *Socket) leave(code uint16) {
 	}
 	s.mu.Lock()
 	defer s.unlock()
+	// The client may have ended the socket, and not be heard yet.
+	if said, failure := s.up.words(); s.end == nil && s.got == nil && s.failure == nil {
+		s.got, s.failure = said, failure
+	}
 	if code == codeNormal || s.failure != nil {
 		s.conclude()
 	}

@@ -51,7 +51,7 @@ func TestEcho(t *testing.T) {
 	c.Send(socket.Text, "")
 	c.Expect(socket.Text, "")
 	c.Close(4000, "done")
-	c.ExpectClose(4000, "")
+	c.ExpectClose(4000, "done")
 	if end := c.Ended(); !end.Over {
 		t.Errorf("the link ended with %+v", end)
 	}

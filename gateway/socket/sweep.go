@@ -75,7 +75,7 @@ func (s *Socket) tend(now time.Time) {
 			s.abandon(End{})
 		}
 		return
-	case len(s.links) == 0 && !now.Before(s.away.Add(s.path.options.Absence)),
+	case len(s.links) == 0 && !now.Before(s.away.Add(s.absence())),
 		len(s.links) > 0 && s.said && !now.Before(s.bound):
 		s.vanish()
 		return
@@ -131,7 +131,7 @@ func (s *Socket) plan() {
 			sooner(s.kept)
 		}
 	case len(s.links) == 0:
-		sooner(s.away.Add(s.path.options.Absence))
+		sooner(s.away.Add(s.absence()))
 	case s.said || s.got != nil || s.failure != nil:
 		sooner(s.bound)
 	}
@@ -149,4 +149,12 @@ func (s *Socket) plan() {
 		at = due.Sub(s.set.began).Nanoseconds()
 	}
 	s.due.Store(at)
+}
+
+// absence is how long the client may be away. s.mu is held.
+func (s *Socket) absence() time.Duration {
+	if s.hurried {
+		return min(s.path.options.Absence, s.path.options.CloseTime)
+	}
+	return s.path.options.Absence
 }
