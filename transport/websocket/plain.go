@@ -39,10 +39,11 @@ func (u *Upgrade) Serve(x park.Exchange, s *socket.Socket, o *socket.Opening) (s
 		return 0, err
 	}
 	u.agreed.protocol = s.Protocol()
-	l := &plain{socket: s, conn: conn, copies: park.Copies(conn), rest: u.agreed.appendHead(make([]byte, 0, 512), fields)}
-	l.frames = frames{state: ws.StateServerSide, limit: s.MessageBytes()}
+	l := newPlain(s, conn)
+	l.rest = u.agreed.appendHead(make([]byte, 0, 512), fields)
 	if u.agreed.extensions != "" {
-		l.bits, l.frames.deflates, o.Unpack = u.agreed.windowBits, true, unpack
+		l.deflate(u.agreed.windowBits)
+		o.Unpack = unpack
 	}
 	if _, err := s.Attach(l, o); err != nil { // the gateway has closed since the socket was opened
 		s.Drop()
@@ -85,6 +86,18 @@ var (
 	_ park.Handler = (*plainEars)(nil)
 )
 
+func newPlain(s *socket.Socket, conn park.Conn) *plain {
+	return &plain{
+		socket: s, conn: conn, copies: park.Copies(conn), frames: frames{state: ws.StateServerSide, limit: s.MessageBytes()},
+	}
+}
+
+// deflate has messages deflated in a window of so many bits.
+func (l *plain) deflate(bits int) { l.bits, l.frames.deflates = bits, true }
+
+// half reports whether a frame has been written in part.
+func (l *plain) half() bool { return l.begun > 0 || l.restEnds }
+
 // pongBytes bounds the answers that wait: a client that sends more pings is answered the last (RFC 6455 section 5.5.3).
 const pongBytes = 4 << 10
 
@@ -97,7 +110,7 @@ func (l *plain) Resume() { l.conn.Resume() }
 // End implements [socket.Link].
 func (l *plain) End(e socket.End) {
 	switch {
-	case l.begun > 0 || l.restEnds: // within a frame nothing can be said
+	case l.half(): // within a frame nothing can be said
 		l.conn.Close()
 	case e.Over:
 		l.conn.Finish([][]byte{l.rest})
