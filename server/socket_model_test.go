@@ -189,6 +189,9 @@ func (m *mover) post(more string) {
 			reader = io.MultiReader(bytes.NewReader(body[:m.rand.IntN(len(body))]), iotest.ErrReader(errors.New("cut")))
 		}
 		r := m.request(ctx, http.MethodPost, more, reader)
+		if m.chance(5) {
+			time.AfterFunc(50*time.Millisecond, leave) // while it is held, perhaps
+		}
 		do := func() {
 			defer leave()
 			resp, err := m.http.Do(r)
