@@ -1,6 +1,7 @@
 package program
 
 import (
+	"maps"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -62,12 +63,8 @@ func TestEnvironment(t *testing.T) {
 			if !ok {
 				t.Fatal("there is no program")
 			}
-			want := map[string]string{}
-			for _, from := range []map[string]string{usual, test.want} {
-				for name, value := range from {
-					want[name] = value
-				}
-			}
+			want := maps.Clone(usual)
+			maps.Copy(want, test.want)
 			got := map[string]string{}
 			for _, entry := range r.requestEnv(t.Context(), req, at) {
 				name, value, _ := strings.Cut(entry, "=")

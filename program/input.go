@@ -56,7 +56,7 @@ func pass(message io.Reader, to io.Writer, b []byte, line bool) error {
 			}
 		}
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // the message has ended
 		}
 	}
 }

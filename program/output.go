@@ -37,7 +37,7 @@ func sendPieces(from io.Reader, to sender) error {
 			}
 		}
 		if ended != nil {
-			return nil
+			return nil //nolint:nilerr // a program has ended, that is all
 		}
 	}
 }
@@ -98,7 +98,7 @@ func eachLine(from io.Reader, most int, do func(part []byte, more bool) error) e
 		case ended != nil && (begun || len(rest) > 0):
 			return do(rest, false)
 		case ended != nil:
-			return nil
+			return nil //nolint:nilerr // a program has ended, that is all
 		case len(rest) == len(b):
 			cut := len(rest) - unfinished(rest)
 			if err := do(rest[:cut], true); err != nil {
