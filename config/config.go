@@ -16,7 +16,7 @@ type Config struct {
 	PublishKeys    []string `key:"publish_keys" env:"TIDINGS_PUBLISH_KEY" secret:"yes" help:"keys that may publish, as Authorization: Bearer; without any, everybody who can reach the gateway may"`
 	PublishKeyFile string   `key:"publish_key_file" help:"file with further publish keys, one a line; lines that start with # are left out"`
 	Insecure       bool     `key:"insecure" help:"start on an address that other machines can reach although no publish key is set"`
-	Origins        []string `key:"origins" help:"origins of web pages that may use the gateway beside its own, such as https://example.org; * for every origin, null for pages without one"`
+	Origins        []string `key:"origins" help:"origins of web pages that may use the gateway beside its own, such as https://example.org (https://example.org:* for each of its ports); * for every origin, null for pages without one"`
 	Hosts          []string `key:"hosts" help:"names under which the gateway is reached beside those of its address, such as that of a proxy in front of it"`
 	Transports     []string `key:"transports" help:"transports that are offered; what is not listed is off"`
 	Iframe         bool     `key:"iframe" help:"serve transport=iframe, a stream for pages in browsers that hand on nothing else before its end"`

@@ -207,8 +207,9 @@ func (l *loader) validatePressure() {
 // validateAccess reports who could come in that should not.
 func (l *loader) validateAccess() {
 	for _, origin := range l.config.Origins {
-		if u, err := url.Parse(origin); origin != "*" && origin != "null" &&
-			(err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin) {
+		one, everyPort := strings.CutSuffix(origin, ":*")
+		if u, err := url.Parse(one); origin != "*" && origin != "null" &&
+			(err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != one || everyPort && u.Port() != "") {
 			l.wrong("origins", "%q is no origin: write it as https://example.org, or * for every one", origin)
 		}
 	}

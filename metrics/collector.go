@@ -28,7 +28,7 @@ type subject struct {
 }
 
 // table is every metric of ours, in the order of the page.
-var table = []subject{build, followers, delivery, publishing, history, fallback, pressure, sockets, requests}
+var table = []subject{build, followers, delivery, publishing, history, fallback, pressure, sockets, programs, requests}
 
 // snapshot is what one scrape has read, each source once, so that its figures belong together.
 type snapshot struct {
@@ -40,6 +40,7 @@ type snapshot struct {
 	pressure PressureStats
 	server   ServerStats
 	sockets  []socket.PathStats
+	programs ProgramStats
 }
 
 func (s Sources) snapshot() *snapshot {
@@ -61,6 +62,9 @@ func (s Sources) snapshot() *snapshot {
 	}
 	if s.Sockets != nil {
 		shot.sockets = s.Sockets()
+	}
+	if s.Programs != nil {
+		shot.programs = s.Programs()
 	}
 	return shot
 }

@@ -75,6 +75,12 @@ func counted(n uint64) Sources {
 				Panics: n * 139, Messages: [2]uint64{n * 140, n * 141}, Bytes: [2]uint64{n * 142, n * 143},
 			}}
 		},
+		Programs: func() ProgramStats {
+			return ProgramStats{
+				Running: int(n * 131), Started: n * 132, Failed: n * 133, Refused: n * 134,
+				Exits: map[string]uint64{"0": n * 135, "3": n * 136, "stopped": n * 137, "signal": n * 138},
+			}
+		},
 		Server: func() ServerStats {
 			return ServerStats{
 				Connections: map[string]int{"websocket": int(n * 91), "sse": int(n * 92)},
@@ -175,8 +181,10 @@ func TestDocumentedMetricsMove(t *testing.T) {
 
 // TestLabels holds that no metric is split by what a client chooses.
 func TestLabels(t *testing.T) {
-	known := []string{"version", "go_version", "node", "transport", "reason", "cause", "route", "status", "from", "to", "level", "resource",
-		"path", "code", "direction"}
+	known := []string{
+		"version", "go_version", "node", "transport", "reason", "cause", "route", "status", "from", "to", "level", "resource",
+		"path", "code", "direction", "exit",
+	}
 	for _, group := range table {
 		for _, m := range group.metrics {
 			for _, label := range m.labels {

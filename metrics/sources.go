@@ -21,6 +21,7 @@ type Sources struct {
 	Pressure func() PressureStats
 	Server   func() ServerStats
 	Sockets  func() []socket.PathStats
+	Programs func() ProgramStats
 }
 
 // Choice counts how often a transport was chosen for a request, for one cause. Counts never fall.

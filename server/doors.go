@@ -17,10 +17,13 @@ import (
 type doors struct {
 	keys      [][sha256.Size]byte
 	insecure  bool
-	origins   map[string]bool // as browsers write them: scheme://host[:port] in lower case
+	origins   map[string]bool // as browsers write them: scheme://host[:port] in lower case; with the port * for every one
 	anyOrigin bool
 	hosts     map[string]bool // lower case, without port
 }
+
+// anyPort is written in place of an origin's port.
+const anyPort = ":*"
 
 // newDoors reports all mistakes in o at once.
 func newDoors(o Options) (*doors, error) {
@@ -41,12 +44,18 @@ func newDoors(o Options) (*doors, error) {
 			d.origins[origin] = true
 			continue
 		}
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || !strings.EqualFold(u.Scheme+"://"+u.Host, strings.TrimSuffix(origin, "/")) {
+		one, everyPort := strings.CutSuffix(origin, anyPort)
+		u, err := url.Parse(one)
+		if err != nil || u.Scheme == "" || u.Host == "" || !strings.EqualFold(u.Scheme+"://"+u.Host, strings.TrimSuffix(one, "/")) ||
+			everyPort && (u.Port() != "" || strings.HasSuffix(one, "/")) {
 			errs = append(errs, fmt.Errorf("origin %q is not of the form https://example.com", origin))
 			continue
 		}
-		d.origins[strings.ToLower(u.Scheme+"://"+u.Host)] = true
+		listed := strings.ToLower(u.Scheme + "://" + u.Host)
+		if everyPort {
+			listed += anyPort
+		}
+		d.origins[listed] = true
 	}
 	for _, host := range o.Hosts {
 		if host == "" || strings.ContainsAny(host, "/ *@") || hostName(host) == "" {
@@ -79,7 +88,7 @@ func (d *doors) host(host string, loopback bool) *problem {
 // Origin; a browser that sends none with a write says by Sec-Fetch-Site whether it comes from another site.
 func (d *doors) origin(e *entry) *problem {
 	switch {
-	case d.anyOrigin || d.origins[strings.ToLower(e.origin)]:
+	case d.anyOrigin || d.listed(strings.ToLower(e.origin)):
 		return nil
 	case e.site == "same-origin" || e.site == "none":
 		return nil // pages cannot set this field
@@ -97,6 +106,18 @@ func (d *doors) origin(e *entry) *problem {
 		return nil
 	}
 	return forbiddenOrigin.of(fmt.Sprintf("%q is not among this gateway's origins", e.origin))
+}
+
+// listed reports whether an origin in lower case is on the list, by itself or with all of its ports.
+func (d *doors) listed(origin string) bool {
+	if d.origins[origin] {
+		return true
+	}
+	i := strings.LastIndexByte(origin, ':')
+	if i < 0 || strings.Trim(origin[i+1:], "0123456789") != "" {
+		return d.origins[origin+anyPort] // it has the port of its scheme
+	}
+	return d.origins[origin[:i]+anyPort]
 }
 
 // publisher checks a credential ("Bearer …" without that word) and returns the scope of its idempotency keys.

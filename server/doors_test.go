@@ -88,6 +88,13 @@ func TestOrigin(t *testing.T) {
 		{"listed, longer name", entry{right: toFollow, host: here, origin: page + ".evil.example"}, []string{page}, false},
 		{"listed with a slash", entry{right: toFollow, host: here, origin: page}, []string{page + "/"}, true},
 		{"listed in capitals", entry{right: toFollow, host: here, origin: page}, []string{"HTTPS://WWW.example.com"}, true},
+		{"listed with every port", entry{right: toFollow, host: here, origin: page + ":8443"}, []string{page + ":*"}, true},
+		{"listed with every port, none", entry{right: toFollow, host: here, origin: page}, []string{page + ":*"}, true},
+		{"listed with every port, another scheme", entry{right: toFollow, host: here, origin: "http://www.example.com:8443"}, []string{page + ":*"}, false},
+		{"listed with every port, longer name", entry{right: toFollow, host: here, origin: page + ":x.evil.example"}, []string{page + ":*"}, false},
+		{"listed with every port, longer name and port", entry{right: toFollow, host: here, origin: page + ".evil.example:80"}, []string{page + ":*"}, false},
+		{"every port of an address", entry{right: toFollow, host: here, origin: "http://[2001:db8::1]:81"}, []string{"http://[2001:db8::1]:*"}, true},
+		{"an address that goes on", entry{right: toFollow, host: here, origin: "http://[2001:db8::1:81]"}, []string{"http://[2001:db8::1]:*"}, false},
 		{"all", entry{right: toPublish, host: here, origin: page, site: "cross-site"}, []string{"*"}, true},
 		{"no origin", entry{right: toFollow, host: here, origin: "null", site: "cross-site"}, nil, false},
 		{"no origin, listed", entry{right: toFollow, host: here, origin: "null", site: "cross-site"}, []string{"null"}, true},
@@ -188,13 +195,13 @@ func TestScopesDiffer(t *testing.T) {
 
 func TestOptionsNameAllMistakes(t *testing.T) {
 	_, err := New(Options{
-		PublishKeys: []string{"", "a b"}, Origins: []string{"example.com", "https://example.com/path"}, Hosts: []string{"http://x"},
+		PublishKeys: []string{"", "a b"}, Origins: []string{"example.com", "https://example.com/path", "https://a:1:*"}, Hosts: []string{"http://x"},
 		MessageBytes: -1, Ping: 1, Off: transport.Kinds[:],
 	})
 	if err == nil {
 		t.Fatal("it was taken")
 	}
-	for _, want := range []string{"publish key 1", "publish key 2", `"example.com"`, "/path", "http://x", "MessageBytes", "Ping", "switched off"} {
+	for _, want := range []string{"publish key 1", "publish key 2", `"example.com"`, "/path", "https://a:1:*", "http://x", "MessageBytes", "Ping", "switched off"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in: %v", want, err)
 		}

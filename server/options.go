@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
 	"tidings/fallback"
 	"tidings/gateway"
+	"tidings/metrics"
 	"tidings/transport"
 	"tidings/transport/wire"
 )
@@ -74,6 +76,11 @@ type Options struct {
 
 	Node    string // this gateway's name in hello and metrics; default: random
 	Version string // of the program, for metrics
+
+	// Pages answers GET and HEAD where nothing else does, a socket's path included: pages of the program's own.
+	Pages http.Handler
+	// Programs tells what programs that serve sockets have done, for metrics.
+	Programs func() metrics.ProgramStats
 
 	NoBoard   bool         // do not serve the page at /
 	NoMetrics bool         // do not serve /metrics; Operations still does

@@ -78,6 +78,9 @@ func (s *Server) router() *echo.Echo {
 			on(toLook, name, file.serve, get, head)
 		}
 	}
+	if s.options.Pages != nil {
+		on(toFetch, "/*", plain(s.options.Pages), get, head)
+	}
 	return e
 }
 

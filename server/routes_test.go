@@ -174,6 +174,24 @@ func TestWithoutBoardAndMetrics(t *testing.T) {
 	}
 }
 
+// TestPages holds that a program's own pages are where nothing else is, at names that are ours only.
+func TestPages(t *testing.T) {
+	s := start(t, Options{NoBoard: true, Pages: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "page "+r.URL.Path)
+	})})
+	for path, want := range map[string]string{"/": "page /", "/a/b": "page /a/b", "/livez": `{"status":"live"}`, "/topics/x": `{"cursor"`} {
+		if a := s.ask(http.MethodGet, path, ""); a.status != http.StatusOK || !strings.HasPrefix(a.body, want) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := s.ask(http.MethodPost, "/a/b", "x"); a.status != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", a.status)
+	}
+	if a := s.ask(http.MethodGet, "/a", "", "Host: evil.example"); a.status != http.StatusMisdirectedRequest {
+		t.Errorf("by another name: %d", a.status)
+	}
+}
+
 func TestHealth(t *testing.T) {
 	s := start(t, Options{})
 	for path, want := range map[string]string{"/livez": `{"status":"live"}`, "/readyz": `{"status":"ready"}`} {

@@ -160,5 +160,6 @@ func (s *Server) metricsHandler() http.Handler {
 	return metrics.Handler(metrics.Sources{
 		Version: s.options.Version, Node: s.options.Node, ClassNames: names,
 		Gateway: s.gatewayStats, Choices: s.choices, Steps: s.steps, Pressure: s.pressureStats, Server: s.Stats, Sockets: s.sockets.Stats,
+		Programs: s.options.Programs,
 	})
 }
