@@ -24,6 +24,7 @@ type Config struct {
 	Ladder         []Step   `key:"ladder" help:"transports for some topics or clients only: of a request, each rule that fits takes away what it does not list"`
 	HeadStart      Duration `key:"head_start" help:"how long clients wait for a transport to speak before they try the next beside it; 0s leaves that to them"`
 	Proxies        []string `key:"proxies" help:"addresses or ranges of proxies in front of the gateway, whose X-Forwarded-For tells a client's address"`
+	Sockets        []Socket `key:"sockets" help:"programs that serve sockets, or feed a topic: one rule each"`
 
 	Limits      Limits      `key:"limits" help:"how much one client may take"`
 	History     History     `key:"history" help:"how much is kept for readers who come back"`
@@ -75,6 +76,20 @@ type Step struct {
 	Topic      string   `key:"topic" help:"a topic or pattern; the rule fits whoever follows it, or a pattern that could bring a message of it"`
 	Clients    string   `key:"clients" help:"an address or range, such as 10.0.0.0/8, that the client's address is in"`
 	Transports []string `key:"transports" help:"the transports that may be used, and no others"`
+}
+
+// Socket has a program serve the sockets of a path, or feed a topic.
+type Socket struct {
+	Path       string   `key:"path" help:"path of the socket; one that ends in / holds for all paths below it"`
+	Exec       []string `key:"exec" help:"program and arguments: one runs for each client, who writes its standard input and reads the lines of its standard output"`
+	Dir        string   `key:"dir" help:"directory of programs, instead of exec: what follows the rule's path says which of them runs"`
+	Topic      string   `key:"topic" help:"topic to which the lines of one program are published for everyone, instead of a path; it is started again when it ends"`
+	Binary     bool     `key:"binary" help:"messages are bytes as they come, not lines"`
+	MaxProcs   int      `key:"max_procs" help:"programs that run at the same time; 1024 if it is left out, -1 for no bound"`
+	PerAddress int      `key:"per_address" help:"sockets that one address may have at the same time; no bound if it is left out"`
+	Message    Size     `key:"message" help:"size of one message to the program; 2MiB if it is left out"`
+	Grace      Duration `key:"grace" help:"how long a program may take to end once its client has left, and again after SIGTERM; 500ms if it is left out"`
+	PassEnv    []string `key:"pass_env" help:"variables of the gateway's environment that the program has; PATH and LD_LIBRARY_PATH if it is left out"`
 }
 
 // Pressure says when files or memory are short, and how fast that is relieved.

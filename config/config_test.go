@@ -86,6 +86,9 @@ func normal(c Config) Config {
 	if len(c.Ladder) == 0 {
 		c.Ladder = nil
 	}
+	if len(c.Sockets) == 0 {
+		c.Sockets = nil
+	}
 	return c
 }
 
@@ -165,6 +168,8 @@ func TestEveryOption(t *testing.T) {
 			value = "poll"
 		case o.Key == "ladder":
 			value = "[{topic: a, transports: [sse, poll]}]"
+		case o.Key == "sockets":
+			value = "[{path: /count, exec: [sh, -c, date], binary: true, max_procs: 5}]"
 		case o.Key == "proxies":
 			value = "10.0.0.0/8"
 		case o.Key == "pressure.level":
@@ -288,6 +293,31 @@ func TestMistakes(t *testing.T) {
 				`FILE:4: history.rules[1].slow: "disconect" is none of resume, disconnect; did you mean "disconnect"?`,
 				`FILE:4: history.rules[1].lag: it means nothing without slow: disconnect`,
 				`FILE:5: history.rules[2].lag: -1 is less than 1`,
+			},
+		},
+		{
+			name: "sockets", text: "sockets:\n- {path: /a, exec: [cat], max_procs: -2, per_address: -1, grace: -1s, message: x}\n- {path: 'a?b', exec: [nowhere-at-all]}\n" +
+				"- {exec: cat}\n- {path: /x/../y, exec: cat, dir: .}\n- {path: /a}\n- {topic: a//b, exec: cat, binary: yes, per_address: 1}\n" +
+				"- {topic: $own, exec: cat}\n- {path: /b, topic: b, exec: cat}\n- {path: /c, dir: /nowhere/at/all}\n- {path: /d, exec: cat, max_forks: 3}\n",
+			want: []string{
+				`FILE:2: sockets[0].message: "x" is no size: write bytes as 4096, 512KiB, 64MiB or 2GiB`,
+				`FILE:11: a rule has no "max_forks"; did you mean "max_procs"?`,
+				`FILE:2: sockets[0].exec: the grace is negative: -1s`,
+				`FILE:2: sockets[0].max_procs: -2 is less than -1`,
+				`FILE:2: sockets[0].per_address: -1 is less than 1`,
+				`FILE:3: sockets[1].path: "a?b" is no path: it begins with / and has neither ? nor # nor parts that are empty, . or ..`,
+				`FILE:3: sockets[1].exec: there is no program "nowhere-at-all": executable file not found in $PATH`,
+				`FILE:4: sockets[2].path: is missing; or a topic`,
+				`FILE:5: sockets[3].path: "/x/../y" is no path: it begins with / and has neither ? nor # nor parts that are empty, . or ..`,
+				`FILE:5: sockets[3].exec: there is a program and a directory of programs: only one of them can serve`,
+				`FILE:6: sockets[4].path: sockets[0] is for the same`,
+				`FILE:6: sockets[4].exec: there is no program, and no directory of programs`,
+				`FILE:7: sockets[5].topic: invalid topic: "a//b" has the segment ""`,
+				`FILE:7: sockets[5].binary: it means nothing with a topic`,
+				`FILE:7: sockets[5].per_address: it means nothing with a topic`,
+				`FILE:8: sockets[6].topic: reserved topic: "$own"`,
+				`FILE:9: sockets[7].topic: the rule has a path already: a program serves a socket or feeds a topic`,
+				`FILE:10: sockets[8].exec: stat /nowhere/at/all: no such file or directory`,
 			},
 		},
 		{

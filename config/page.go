@@ -83,6 +83,14 @@ var examples = map[string]string{
   slow: disconnect
   lag: 100
 `,
+	"sockets": `- path: /count          # ws://…/count is a conversation with a ./count.sh of one's own
+  exec: [./count.sh, "10"]
+- path: /tools/         # ws://…/tools/NAME with the program NAME in the directory
+  dir: /srv/tools
+  per_address: 5
+- topic: load           # everyone who follows load sees the lines of the same program
+  exec: [vmstat, "5"]
+`,
 	"ladder": `- topic: scores/**      # so many read these that they are to poll
   transports: [longpoll, poll]
 - clients: 10.0.0.0/8   # behind a firewall that breaks WebSockets

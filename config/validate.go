@@ -67,6 +67,7 @@ func (l *loader) validate() {
 	l.validateRules()
 	l.validateTransports()
 	l.validateLadder()
+	l.validateSockets()
 	l.validatePressure()
 	l.validateAccess()
 	if c.Metrics.Listen != "" {
