@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"tidings/config"
+	"tidings/program"
 )
 
 // command is one subcommand.
@@ -24,6 +25,7 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run a gateway (the default)."`
 	Publish publishCmd `cmd:"" help:"Publish a message."`
 	Follow  followCmd  `cmd:"" help:"Follow topics and print what comes."`
+	Exec    execCmd    `cmd:"" help:"Have a program serve sockets: a client writes its input and reads its output."`
 	Bench   benchCmd   `cmd:"" help:"Load a gateway or another server, and measure it."`
 	Config  configCmd  `cmd:"" help:"Look at the configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`
@@ -55,6 +57,7 @@ func parse(args []string, s *session, do func(command, *session) error) (code ex
 		kong.Exit(func(code int) { panic(leave(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
 		kong.ShortUsageOnError(),
+		kong.Vars{"passenv": strings.Join(program.PassEnv(), ","), "maxprocs": strconv.Itoa(program.DefaultProcesses)},
 	)
 	if err != nil {
 		fmt.Fprintln(s.stderr, "tidings:", err)

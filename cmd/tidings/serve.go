@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -22,39 +23,117 @@ func (c *serveCmd) run(ctx context.Context, s *session) error {
 		return err
 	}
 	log := logger(loaded.Log, s.stderr)
-	for _, warning := range loaded.Warnings {
-		log.Warn("is the configuration as it was meant?", "doubt", warning)
+	return host(ctx, &site{
+		config: loaded, log: log, options: serverOptions(loaded.Config, log), rules: rules(loaded.Sockets), listen: []string{loaded.Listen},
+		greet: func(at []net.Addr) { greet(s.stdout, at[0], loaded.Config) },
+	})
+}
+
+// site is a gateway that is to run.
+type site struct {
+	config  config.Loaded
+	log     *slog.Logger
+	options server.Options
+	rules   []rule
+	listen  []string            // addresses
+	greet   func(at []net.Addr) // called when it listens
+}
+
+// host runs a gateway until ctx ends.
+func host(ctx context.Context, at *site) error {
+	for _, warning := range at.config.Warnings {
+		at.log.Warn("is the configuration as it was meant?", "doubt", warning)
 	}
-	srv, err := server.New(serverOptions(loaded.Config, log))
+	programs, err := newPrograms(at.rules, at.log)
+	if err != nil {
+		return err
+	}
+	defer programs.close()
+	at.options.Programs = programs.stats
+	srv, err := server.New(at.options)
 	if err != nil {
 		return usageError{err}
 	}
 	defer srv.Close()
-	listener, err := net.Listen("tcp", loaded.Listen)
+	if err := programs.serve(srv); err != nil {
+		return usageError{err}
+	}
+	listeners, err := listen(at.listen)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var operations error
+	var failed errorList
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if loaded.Metrics.Listen != "" {
-		aside, err := net.Listen("tcp", loaded.Metrics.Listen)
-		if err != nil {
-			_ = listener.Close() // nothing was accepted from it
-			return fmt.Errorf("metrics.listen: %w", err)
-		}
+	// What is not served, watched or fed as was asked for does not run on without.
+	also := func(run func() error) {
 		wg.Go(func() {
-			operations = serveAside(ctx, aside, srv.Operations())
-			cancel() // a gateway that cannot be watched as was asked for does not run on unwatched
+			failed.add(run())
+			cancel()
 		})
 	}
-	greet(s.stdout, listener.Addr(), loaded.Config)
-	err = srv.Serve(ctx, listener)
-	cancel()
+	if address := at.config.Metrics.Listen; address != "" {
+		aside, err := net.Listen("tcp", address)
+		if err != nil {
+			closeAll(listeners)
+			return fmt.Errorf("metrics.listen: %w", err)
+		}
+		also(func() error { return serveAside(ctx, aside, srv.Operations()) })
+	}
+	also(func() error {
+		programs.feed(ctx, srv.Gateway())
+		<-ctx.Done()
+		return nil
+	})
+	var addresses []net.Addr
+	for _, listener := range listeners {
+		addresses = append(addresses, listener.Addr())
+	}
+	at.greet(addresses)
+	for _, listener := range listeners {
+		also(func() error { return srv.Serve(ctx, listener) })
+	}
 	wg.Wait()
-	return errors.Join(err, operations)
+	return failed.join()
+}
+
+// listen listens on all addresses, or on none.
+func listen(addresses []string) (listeners []net.Listener, err error) {
+	for _, address := range addresses {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			closeAll(listeners)
+			return nil, err
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, listener := range listeners {
+		_ = listener.Close() // nothing was accepted from it
+	}
+}
+
+// errorList collects what goroutines have failed with.
+type errorList struct {
+	mu   sync.Mutex
+	errs []error // guarded by mu
+}
+
+func (l *errorList) add(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.errs = append(l.errs, err)
+}
+
+func (l *errorList) join() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.errs...)
 }
 
 // serveAside answers the operators' listener until ctx ends.
