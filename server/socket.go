@@ -136,7 +136,8 @@ func (s *Server) socket(w *recorder, r *http.Request) bool {
 	}
 	app, ours := splitSocketQuery(r.URL.RawQuery)
 	upgrade := hasToken(r.Header["Upgrade"], "websocket")
-	if !upgrade && ours == "" && (!exact || s.builtIn(r.URL.Path)) {
+	pages := s.options.Pages != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	if !upgrade && ours == "" && (!exact || pages || s.builtIn(r.URL.Path)) {
 		return false
 	}
 	c := &call{w: w, r: r, entry: entryOf(r, toTalk)}

@@ -216,14 +216,15 @@ func (c *execCmd) rule() rule {
 }
 
 // greet says what is served where.
-func (c *execCmd) greet(w io.Writer, at []net.Addr) {
+func (c *execCmd) greet(to io.Writer, at []net.Addr) {
+	var w strings.Builder
 	what := strings.Join(c.Command, " ")
 	if c.Dir != "" {
 		what = "the programs in " + c.Dir
 	} else if what == "" {
 		what = c.Static
 	}
-	fmt.Fprintf(w, "Tidings serves %s\n", what)
+	fmt.Fprintf(&w, "Tidings serves %s\n", what)
 	loopback := true
 	for _, address := range at {
 		name := reachable(address)
@@ -231,17 +232,16 @@ func (c *execCmd) greet(w io.Writer, at []net.Addr) {
 		loopback = loopback && ok && tcp.IP.IsLoopback()
 		switch {
 		case c.Topic != "":
-			fmt.Fprintf(w, "  follow   curl -N -H 'Accept: text/event-stream' http://%s/topics/%s\n", name, c.Topic)
+			fmt.Fprintf(&w, "  follow   curl -N -H 'Accept: text/event-stream' http://%s/topics/%s\n", name, c.Topic)
 		case len(c.Command) > 0 || c.Dir != "":
-			fmt.Fprintf(w, "  socket   ws://%s/\n", name)
+			fmt.Fprintf(&w, "  socket   ws://%s/\n  client   http://%s/tidings-socket.js\n", name, name)
 		}
 		if c.Console || c.Static != "" {
-			fmt.Fprintf(w, "  page     http://%s/\n", name)
-		} else {
-			fmt.Fprintf(w, "  client   http://%s/tidings-socket.js\n", name)
+			fmt.Fprintf(&w, "  page     http://%s/\n", name)
 		}
 	}
 	if loopback {
-		fmt.Fprintln(w, "  Only this machine can connect: --address=0.0.0.0 lets others, too.")
+		w.WriteString("  Only this machine can connect: --address=0.0.0.0 lets others, too.\n")
 	}
+	fmt.Fprint(to, w.String())
 }
