@@ -89,6 +89,7 @@ type Socket struct {
 	PerAddress int      `key:"per_address" help:"sockets that one address may have at the same time; no bound if it is left out"`
 	Message    Size     `key:"message" help:"size of one message to the program; 2MiB if it is left out"`
 	Grace      Duration `key:"grace" help:"how long a program may take to end once its client has left, and again after SIGTERM; 500ms if it is left out"`
+	Absence    Duration `key:"absence" help:"how long a client that can move may be away before its program ends; 30s if it is left out. Plain WebSockets cannot: theirs ends at once"`
 	PassEnv    []string `key:"pass_env" help:"variables of the gateway's environment that the program has; PATH and LD_LIBRARY_PATH if it is left out"`
 }
 

@@ -296,7 +296,7 @@ func TestMistakes(t *testing.T) {
 			},
 		},
 		{
-			name: "sockets", text: "sockets:\n- {path: /a, exec: [cat], max_procs: -2, per_address: -1, grace: -1s, message: x}\n- {path: 'a?b', exec: [nowhere-at-all]}\n" +
+			name: "sockets", text: "sockets:\n- {path: /a, exec: [cat], max_procs: -2, per_address: -1, absence: -1s, grace: -1s, message: x}\n- {path: 'a?b', exec: [nowhere-at-all]}\n" +
 				"- {exec: cat}\n- {path: /x/../y, exec: cat, dir: .}\n- {path: /a}\n- {topic: a//b, exec: cat, binary: yes, per_address: 1}\n" +
 				"- {topic: $own, exec: cat}\n- {path: /b, topic: b, exec: cat}\n- {path: /c, dir: /nowhere/at/all}\n- {path: /d, exec: cat, max_forks: 3}\n",
 			want: []string{
@@ -304,6 +304,7 @@ func TestMistakes(t *testing.T) {
 				`FILE:11: a rule has no "max_forks"; did you mean "max_procs"?`,
 				`FILE:2: sockets[0].exec: the grace is negative: -1s`,
 				`FILE:2: sockets[0].max_procs: -2 is less than -1`,
+				`FILE:2: sockets[0].absence: -1s is negative`,
 				`FILE:2: sockets[0].per_address: -1 is less than 1`,
 				`FILE:3: sockets[1].path: "a?b" is no path: it begins with / and has neither ? nor # nor parts that are empty, . or ..`,
 				`FILE:3: sockets[1].exec: there is no program "nowhere-at-all": executable file not found in $PATH`,

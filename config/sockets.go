@@ -45,6 +45,9 @@ func (l *loader) validateSockets() {
 		if s.MaxProcs < -1 {
 			wrongIn("max_procs", "%d is less than -1", s.MaxProcs)
 		}
+		if s.Absence < 0 {
+			wrongIn("absence", "%v is negative", s.Absence)
+		}
 		if s.PerAddress < 0 {
 			wrongIn("per_address", "%d is less than 1", s.PerAddress)
 		}
@@ -59,7 +62,7 @@ func (l *loader) validateFeed(s Socket, wrongIn func(key, format string, args ..
 	for _, key := range []struct {
 		name string
 		said bool
-	}{{"dir", s.Dir != ""}, {"binary", s.Binary}, {"max_procs", s.MaxProcs != 0}, {"per_address", s.PerAddress != 0}, {"message", s.Message != 0}} {
+	}{{"dir", s.Dir != ""}, {"binary", s.Binary}, {"max_procs", s.MaxProcs != 0}, {"per_address", s.PerAddress != 0}, {"message", s.Message != 0}, {"absence", s.Absence != 0}} {
 		if key.said {
 			wrongIn(key.name, "it means nothing with a topic")
 		}

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs and does not find, on Debian and its kin:
-# a C compiler for -race, curl and jq for the documentation's commands, Node 20 or later, Chromium and Firefox, fonts,
+# a C compiler for -race, curl, jq and Python for the documentation's commands and the examples, Node 20 or later, Chromium and Firefox, fonts,
 # and the proxies that the gateway is tried behind. Where all are there it does nothing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,6 +14,7 @@ need() { # command package…
 need gcc gcc libc6-dev
 need curl curl
 need jq jq
+need python3 python3
 need node nodejs
 need npm npm
 need chromium chromium

@@ -33,16 +33,17 @@ type execCmd struct {
 	Static     string   `aliases:"staticdir" placeholder:"DIR" help:"Serve the files of a directory."`
 	Console    bool     `name:"devconsole" help:"Serve a page to talk to the program by."`
 
-	Dir           string   `placeholder:"DIR" help:"Run the programs of a directory, by the path, instead of one."`
-	Topic         string   `placeholder:"NAME" help:"Run one program for all, and publish its lines to a topic."`
-	Binary        bool     `help:"Messages are bytes as they come, not lines."`
-	PassEnv       []string `name:"passenv" placeholder:"NAME" help:"Variables that programs have of the environment, a list (default ${passenv})."`
-	ReverseLookup bool     `name:"reverselookup" help:"REMOTE_HOST is the name that DNS has for the client."`
-	MaxProcs      int      `aliases:"maxforks" default:"${maxprocs}" placeholder:"N" help:"Programs that run at the same time; 0 for no bound (default ${default})."`
-	PerAddress    int      `default:"0" placeholder:"N" help:"Sockets that one address may have; 0 for no bound (default ${default})."`
-	MaxFrameSize  int      `name:"maxframesize" default:"2097152" placeholder:"BYTES" help:"Size of one message to the program; 0 for no bound (default ${default})."`
-	CloseMs       int      `name:"closems" default:"500" placeholder:"MS" help:"How long a program may take to end when its client has left, and again after SIGTERM (default ${default})."`
-	PingMs        int      `name:"pingms" default:"0" placeholder:"MS" help:"Heartbeat; 0 for that of the configuration (default ${default})."`
+	Dir           string        `placeholder:"DIR" help:"Run the programs of a directory, by the path, instead of one."`
+	Topic         string        `placeholder:"NAME" help:"Run one program for all, and publish its lines to a topic."`
+	Binary        bool          `help:"Messages are bytes as they come, not lines."`
+	PassEnv       []string      `name:"passenv" placeholder:"NAME" help:"Variables that programs have of the environment, a list (default ${passenv})."`
+	ReverseLookup bool          `name:"reverselookup" help:"REMOTE_HOST is the name that DNS has for the client."`
+	MaxProcs      int           `aliases:"maxforks" default:"${maxprocs}" placeholder:"N" help:"Programs that run at the same time; 0 for no bound (default ${default})."`
+	PerAddress    int           `default:"0" placeholder:"N" help:"Sockets that one address may have; 0 for no bound (default ${default})."`
+	MaxFrameSize  int           `name:"maxframesize" default:"2097152" placeholder:"BYTES" help:"Size of one message to the program; 0 for no bound (default ${default})."`
+	Absence       time.Duration `default:"30s" placeholder:"DURATION" help:"How long a client that can move may be away before its program ends (default ${default}); plain WebSockets cannot."`
+	CloseMs       int           `name:"closems" default:"500" placeholder:"MS" help:"How long a program may take to end when its client has left, and again after SIGTERM (default ${default})."`
+	PingMs        int           `name:"pingms" default:"0" placeholder:"MS" help:"Heartbeat; 0 for that of the configuration (default ${default})."`
 
 	LogLevel string `name:"loglevel" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error."`
 	File     string `name:"config" placeholder:"FILE" help:"Configuration of the gateway around the programs; also $$TIDINGS_CONFIG."`
@@ -131,6 +132,7 @@ func (c *execCmd) check() error {
 	} {
 		wrong(number.value < 0, fmt.Sprintf("--%s: %d is less than 0", number.flag, number.value))
 	}
+	wrong(c.Absence < 0, "--absence is negative")
 	if c.Topic != "" {
 		errs = append(errs, gateway.CheckTopic(c.Topic))
 	}
@@ -209,7 +211,7 @@ func (c *execCmd) rule() rule {
 			Grace: time.Duration(c.CloseMs) * time.Millisecond, ReverseLookup: c.ReverseLookup,
 		},
 		socket: server.SocketOptions{
-			MessageBytes: unbounded(c.MaxFrameSize), PerAddress: c.PerAddress, Ping: time.Duration(c.PingMs) * time.Millisecond,
+			MessageBytes: unbounded(c.MaxFrameSize), PerAddress: c.PerAddress, Absence: c.Absence, Ping: time.Duration(c.PingMs) * time.Millisecond,
 		},
 		topic: c.Topic,
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"tidings/config"
 	"tidings/gateway"
@@ -26,7 +27,7 @@ func rules(c []config.Socket) (out []rule) {
 	for _, s := range c {
 		out = append(out, rule{
 			Options: s.Program(), topic: s.Topic,
-			socket: server.SocketOptions{MessageBytes: int(s.Message), PerAddress: s.PerAddress},
+			socket: server.SocketOptions{MessageBytes: int(s.Message), PerAddress: s.PerAddress, Absence: time.Duration(s.Absence)},
 		})
 	}
 	return out

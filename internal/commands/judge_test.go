@@ -28,6 +28,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^tail -f app\.log \| tidings publish \S+ --lines$`), (*visit).copies},
 	{regexp.MustCompile(`^tidings publish `), (*visit).stores},
 	{regexp.MustCompile(`^tidings (config|version)\b`), (*visit).says},
+	{regexp.MustCompile(`^tidings exec `), (*visit).execs},
 	{regexp.MustCompile(`^tidings bench `), (*visit).measures},
 	{regexp.MustCompile(`^curl .*/pressure$`), (*visit).presses},
 	{regexp.MustCompile(`^curl .*-d `), (*visit).receives},

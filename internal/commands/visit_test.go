@@ -43,6 +43,9 @@ func newVisit(t *testing.T, d tools, p page) *visit {
 		v.put("tidings.yaml", string(example))
 		v.put("app.log", "")
 	}
+	if p.path == "docs/exec.md" || p.path == "examples/exec/README.md" {
+		v.dir = filepath.Join(root, "examples", "exec") // where its programs are
+	}
 	v.gateway = v.start("tidings serve --listen 127.0.0.1:0")
 	v.url = v.address(v.gateway)
 	return v
