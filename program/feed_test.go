@@ -33,7 +33,7 @@ func (c *collector) Publish(_ context.Context, d gateway.Draft) (gateway.Receipt
 
 func TestFeed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	log := newLogged()
+	log := &logged{}
 	busy := true
 	c := &collector{answer: func(n int, d gateway.Draft) error {
 		switch {

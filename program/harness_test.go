@@ -157,19 +157,12 @@ func (c *talk) closed() socket.CloseError {
 // logged is a log that a test reads.
 type logged struct {
 	mu   sync.Mutex
-	text bytes.Buffer  // guarded by mu
-	more chan struct{} // gets an element whenever there is more, if there is none
+	text bytes.Buffer // guarded by mu
 }
-
-func newLogged() *logged { return &logged{more: make(chan struct{}, 1)} }
 
 func (l *logged) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	select {
-	case l.more <- struct{}{}:
-	default:
-	}
 	return l.text.Write(b)
 }
 
@@ -177,17 +170,6 @@ func (l *logged) all() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
-}
-
-func (l *logged) until(t *testing.T, text string) {
-	t.Helper()
-	for !strings.Contains(l.all(), text) {
-		select {
-		case <-l.more:
-		case <-t.Context().Done():
-			t.Fatalf("no %s in %s", text, l.all())
-		}
-	}
 }
 
 func (l *logged) logger() *slog.Logger {

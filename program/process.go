@@ -14,7 +14,8 @@ type process struct {
 
 	// exited is closed when the program has ended. As far as the system allows it was not waited for until [process.wait]: so long its id is no other's.
 	exited chan struct{}
-	wait   func() error // the program's end as [exec.Cmd.Wait] has it; any number of times
+	logged chan struct{} // to be closed when its standard error has come to an end
+	wait   func() error  // the program's end as [exec.Cmd.Wait] has it; any number of times
 }
 
 // start starts a program. Its standard streams are set here.
@@ -43,7 +44,7 @@ func start(cmd *exec.Cmd) (p *process, err error) {
 		return nil, err
 	}
 	p = &process{
-		cmd: cmd, stdin: files[0], stdout: files[2], stderr: files[4], exited: make(chan struct{}),
+		cmd: cmd, stdin: files[0], stdout: files[2], stderr: files[4], exited: make(chan struct{}), logged: make(chan struct{}),
 		wait: sync.OnceValue(cmd.Wait),
 	}
 	go func() {

@@ -57,7 +57,7 @@ func TestGroupEnds(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			log := newLogged()
+			log := &logged{}
 			out := t.TempDir() + "/out"
 			c := newTalk(t)
 			r := shell(t, "OUT="+out+"; "+test.script, func(o *Options) {

@@ -172,6 +172,7 @@ func (r *Runner) launch(file string, env []string, log *slog.Logger) (*process, 
 	log = log.With("pid", cmd.Process.Pid)
 	log.Debug("a program has begun", "program", file)
 	go func() {
+		defer close(proc.logged)
 		defer proc.stderr.Close()
 		logLines(proc.stderr, log)
 	}()
@@ -184,6 +185,7 @@ func (r *Runner) await(proc *process, stopped bool) error {
 		proc.stop(r.options.Grace)
 	}
 	err := proc.finish(r.options.Grace)
+	<-proc.logged
 	r.counts.ended(proc.cmd.ProcessState, stopped)
 	log, how := r.options.Logger.With("pid", proc.cmd.Process.Pid), proc.cmd.ProcessState
 	switch {
