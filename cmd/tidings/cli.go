@@ -25,7 +25,7 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run a gateway (the default)."`
 	Publish publishCmd `cmd:"" help:"Publish a message."`
 	Follow  followCmd  `cmd:"" help:"Follow topics and print what comes."`
-	Exec    execCmd    `cmd:"" help:"Have a program serve sockets: a client writes its input and reads its output."`
+	Exec    execCmd    `cmd:"" help:"Have a program serve sockets, one run for each client."`
 	Bench   benchCmd   `cmd:"" help:"Load a gateway or another server, and measure it."`
 	Config  configCmd  `cmd:"" help:"Look at the configuration."`
 	Version versionCmd `cmd:"" help:"Print the version."`

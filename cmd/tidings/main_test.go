@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tidings/metrics"
+	"tidings/transport/websocket"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"gateway": startGateway, "code": exitsWith, "scrape": scrape, "await": await},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"gateway": startGateway, "code": exitsWith, "scrape": scrape, "await": await, "talk": talk},
 	})
 }
 
@@ -124,6 +125,37 @@ func fetchMetrics(ts *testscript.TestScript) string {
 	body, err := io.ReadAll(resp.Body)
 	ts.Check(err)
 	return string(body)
+}
+
+// talk says a text to a program that says it again and ends, once over a WebSocket and once over polls: talk path text.
+func talk(ts *testscript.TestScript, _ bool, args []string) {
+	url := ts.Getenv("URL") + args[0]
+	c, err := websocket.Dial(context.Background(), "ws"+strings.TrimPrefix(url, "http"), nil, nil)
+	ts.Check(err)
+	ts.Check(c.Write([]byte(args[1]), true))
+	if data, _, err := c.Read(); err != nil || string(data) != args[1] {
+		ts.Fatalf("heard %q, %v", data, err)
+	}
+	ts.Check(c.Close(1000, ""))
+
+	url += "?tidings=0123456789abcdef&transport=longpoll&wait=55"
+	heard, cursor, body := "", "", `{"seq":1,"data":"`+args[1]+`"}`
+	for !strings.Contains(heard, `"close"`) {
+		resp, err := http.Post(url+cursor, "text/plain", strings.NewReader(body))
+		ts.Check(err)
+		text, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		ts.Check(resp.Body.Close())
+		at := regexp.MustCompile(`"cursor":"([^"]+)"`).FindSubmatch(text)
+		if at == nil {
+			ts.Fatalf("%s: %s", resp.Status, text)
+		}
+		heard += string(text)
+		cursor, body = "&since="+string(at[1]), ""
+	}
+	if !strings.Contains(heard, `"data":"`+args[1]+`"`) || !strings.Contains(heard, `"code":1000`) {
+		ts.Fatalf("heard %s", heard)
+	}
 }
 
 // scrape holds what /metrics shows against the documented table: scrape moved name… checks that they are above 0.
