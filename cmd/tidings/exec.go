@@ -45,7 +45,7 @@ type execCmd struct {
 	CloseMs       int           `name:"closems" default:"500" placeholder:"MS" help:"How long a program may take to end when its client has left, and again after SIGTERM (default ${default})."`
 	PingMs        int           `name:"pingms" default:"0" placeholder:"MS" help:"Heartbeat; 0 for that of the configuration (default ${default})."`
 
-	LogLevel string `name:"loglevel" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error."`
+	LogLevel string `name:"loglevel" aliases:"log-level" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error."`
 	File     string `name:"config" placeholder:"FILE" help:"Configuration of the gateway around the programs; also $$TIDINGS_CONFIG."`
 	Version  bool   `help:"Print the version."`
 

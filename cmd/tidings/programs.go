@@ -22,6 +22,9 @@ type rule struct {
 	topic  string
 }
 
+// aheadBytes bounds what a program has said and its client has not taken. It need not be much: past that the program waits at its pipe.
+const aheadBytes = 256 << 10
+
 // rules says those of a configuration in the words of what runs them.
 func rules(c []config.Socket) (out []rule) {
 	for _, s := range c {
@@ -82,7 +85,7 @@ func (p *programs) serve(by *server.Server) error {
 		if r.topic != "" {
 			continue
 		}
-		r.socket.Accept = p.runners[i].Accept
+		r.socket.Accept, r.socket.BufferBytes = p.runners[i].Accept, aheadBytes
 		errs = append(errs, by.Socket(r.Path, p.runners[i].Serve, r.socket))
 	}
 	return errors.Join(errs...)
