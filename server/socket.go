@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -16,15 +17,15 @@ import (
 	"tidings/transport/websocket"
 )
 
-// What a program that embeds the server needs of sockets.
+// A program that embeds the server needs no other package for its sockets.
 type (
-	Socket             = socket.Socket
-	SocketHandler      = socket.Handler
-	SocketOptions      = socket.Options
-	SocketRequest      = socket.Request
-	SocketRefusedError = socket.RefusedError
-	SocketCloseError   = socket.CloseError
-	SocketMessage      = socket.Message
+	Socket             = socket.Socket       // one conversation
+	SocketHandler      = socket.Handler      // what serves it
+	SocketOptions      = socket.Options      // of a path
+	SocketRequest      = socket.Request      // what the client asked for
+	SocketRefusedError = socket.RefusedError // what Options.Accept refuses with
+	SocketCloseError   = socket.CloseError   // how a socket ended
+	SocketMessage      = socket.Message      // what comes
 )
 
 // The kinds of a socket's messages.
@@ -66,9 +67,7 @@ func (s *Server) Socket(path string, handler socket.Handler, options ...socket.O
 			if have.exact[path] != nil {
 				return fmt.Errorf("server: there is a socket %s already", path)
 			}
-			for name, other := range have.exact {
-				with.exact[name] = other
-			}
+			maps.Copy(with.exact, have.exact)
 			with.subtrees = slices.Clone(have.subtrees)
 		}
 		if strings.HasSuffix(path, "/") {

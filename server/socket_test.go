@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -244,7 +243,7 @@ func TestSocketsAreDrained(t *testing.T) {
 	c := s.dialSocket("/s", nil)
 	soon(t, func() bool { return s.sockets.Len() == 1 })
 	drained := make(chan error, 1)
-	go func() { drained <- s.Drain(context.Background()) }()
+	go func() { drained <- s.Drain(t.Context()) }()
 	var end *websocket.CloseError
 	if _, _, err := c.Read(); !errors.As(err, &end) || end.Code != 1001 {
 		t.Errorf("%v", err)

@@ -348,7 +348,6 @@ func (s *Socket) resume() {
 func (s *Socket) Reader() (Kind, io.Reader, error) {
 	u := &s.up
 	u.mu.Lock()
-	resume := false
 	for {
 		for u.rest && len(u.pieces) > u.head {
 			u.rest = u.pop().more
@@ -366,7 +365,7 @@ func (s *Socket) Reader() (Kind, io.Reader, error) {
 	u.rest, u.asked = true, true
 	u.reader++
 	r := &reader{socket: s, number: u.reader}
-	resume = u.listen(&s.path.options)
+	resume := u.listen(&s.path.options)
 	u.mu.Unlock()
 	if resume {
 		s.resume()

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -225,8 +226,8 @@ func (s *Socket) Acked(seq uint64) {
 
 // carry has every link carry what it lacks. s.mu is held.
 func (s *Socket) carry() {
-	for i := len(s.links) - 1; i >= 0; i-- {
-		s.carryBy(s.links[i], false, false)
+	for _, c := range slices.Backward(s.links) { // it may go
+		s.carryBy(c, false, false)
 	}
 	if s.said || s.got != nil {
 		s.settle()

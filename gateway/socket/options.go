@@ -47,9 +47,14 @@ func (o *Options) Validate() error {
 		name  string
 		value int64
 	}{
-		{"FragmentBytes", int64(o.FragmentBytes)}, {"BufferBytes", int64(o.BufferBytes)}, {"ReceiveBytes", int64(o.ReceiveBytes)},
-		{"Absence", int64(o.Absence)}, {"CloseTime", int64(o.CloseTime)}, {"Ping", int64(o.Ping)},
-		{"Sockets", int64(o.Sockets)}, {"PerAddress", int64(o.PerAddress)},
+		{"FragmentBytes", int64(o.FragmentBytes)},
+		{"BufferBytes", int64(o.BufferBytes)},
+		{"ReceiveBytes", int64(o.ReceiveBytes)},
+		{"Absence", int64(o.Absence)},
+		{"CloseTime", int64(o.CloseTime)},
+		{"Ping", int64(o.Ping)},
+		{"Sockets", int64(o.Sockets)},
+		{"PerAddress", int64(o.PerAddress)},
 	} {
 		if bound.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", bound.name))

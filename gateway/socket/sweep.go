@@ -2,6 +2,7 @@ package socket
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -58,8 +59,8 @@ func (s *Set) carrySoon() {
 	for _, one := range awaited {
 		one.awaited.Store(false)
 		one.mu.Lock()
-		for i := len(one.links) - 1; i >= 0; i-- {
-			one.carryBy(one.links[i], false, true)
+		for _, c := range slices.Backward(one.links) {
+			one.carryBy(c, false, true)
 		}
 		one.settle()
 		one.unlock()
@@ -83,8 +84,7 @@ func (s *Socket) tend(now time.Time) {
 		s.conclude()
 		return
 	}
-	for i := len(s.links) - 1; i >= 0; i-- {
-		c := s.links[i]
+	for i, c := range slices.Backward(s.links) { // it may go
 		if c.link.Heard() {
 			c.asked = time.Time{}
 		}

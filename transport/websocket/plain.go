@@ -45,13 +45,13 @@ func (u *Upgrade) Serve(x park.Exchange, s *socket.Socket, o *socket.Opening) (s
 		l.deflate(u.agreed.windowBits)
 		o.Unpack = unpack
 	}
-	if _, err := s.Attach(l, o); err != nil { // the gateway has closed since the socket was opened
+	if _, gone := s.Attach(l, o); gone != nil { // the gateway has closed since the socket was opened
 		s.Drop()
 		conn.Finish([][]byte{l.rest, appendClose(nil, uint16(ws.StatusGoingAway), "")})
-		return http.StatusSwitchingProtocols, nil
+	} else {
+		s.Ready(l)
+		conn.Serve((*plainEars)(l))
 	}
-	s.Ready(l)
-	conn.Serve((*plainEars)(l))
 	return http.StatusSwitchingProtocols, nil
 }
 
@@ -199,10 +199,14 @@ func (l *plain) writeOne(head, payload []byte) (frames int, went bool) {
 }
 
 // simple reports whether a frame is a whole message that is sent as it is, or a close.
-func (l *plain) simple(f *socket.Frame) bool { return f.Kind == socket.Close || !l.within && !f.More && !l.deflates(f) }
+func (l *plain) simple(f *socket.Frame) bool {
+	return f.Kind == socket.Close || !l.within && !f.More && !l.deflates(f)
+}
 
 // deflates reports whether a message that begins with f is to be deflated.
-func (l *plain) deflates(f *socket.Frame) bool { return l.bits > 0 && len(f.Data) >= wire.DefaultDeflateFrom }
+func (l *plain) deflates(f *socket.Frame) bool {
+	return l.bits > 0 && len(f.Data) >= wire.DefaultDeflateFrom
+}
 
 // write writes the first frames of todo, which have not begun: one, or several in one go.
 func (l *plain) write(todo []socket.Frame) (frames int, went bool) {
