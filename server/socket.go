@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"tidings/fallback"
 	"tidings/gateway/socket"
 	"tidings/transport"
 	"tidings/transport/park"
@@ -175,6 +176,11 @@ func (s *Server) serveSocket(c *call, p *socket.Path, app, ours string, upgrade 
 		return err
 	}
 	c.entry.kind = transport.WebSocket
+	q := inquiryOf(c)
+	wish := fallback.Wish{Transport: transport.WebSocket.String()}
+	if _, off := s.ladder.Choose(wish, s.ladder.Rungs(s.clientOf(&q), nil)); off != nil {
+		return off
+	}
 	if _, refused := s.admit(&c.entry); refused != nil {
 		return refused
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tidings/gateway/socket"
+	"tidings/transport"
 	"tidings/transport/websocket"
 )
 
@@ -156,6 +157,15 @@ func TestSocketRefusals(t *testing.T) {
 				t.Errorf("%s: %q", field, a.header.Get(field))
 			}
 		})
+	}
+}
+
+// TestSocketOff: where WebSockets are switched off, sockets have none.
+func TestSocketOff(t *testing.T) {
+	s := startSocket(t, Options{Off: []transport.Kind{transport.WebSocket}}, "/s", echoes)
+	a := s.ask("GET", "/s", "", strings.Split(upgrade, "\n")...)
+	if a.code(t) != "transport_off" || strings.Contains(a.body, `"websocket"`) || !strings.Contains(a.body, `"sse"`) {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
