@@ -18,15 +18,22 @@ import (
 	"tidings/transport/websocket"
 )
 
-// A program that embeds the server needs no other package for its sockets.
+// Socket is one conversation. A program that embeds the server needs no other package for its sockets.
+type Socket = socket.Socket
+
 type (
-	Socket             = socket.Socket       // one conversation
-	SocketHandler      = socket.Handler      // what serves it
-	SocketOptions      = socket.Options      // of a path
-	SocketRequest      = socket.Request      // what the client asked for
-	SocketRefusedError = socket.RefusedError // what Options.Accept refuses with
-	SocketCloseError   = socket.CloseError   // how a socket ended
-	SocketMessage      = socket.Message      // what comes
+	// SocketHandler serves one.
+	SocketHandler = socket.Handler
+	// SocketOptions are those of a path.
+	SocketOptions = socket.Options
+	// SocketRequest is what the client asked for.
+	SocketRequest = socket.Request
+	// SocketRefusedError is what Options.Accept refuses with.
+	SocketRefusedError = socket.RefusedError
+	// SocketCloseError is how one ended.
+	SocketCloseError = socket.CloseError
+	// SocketMessage is what comes.
+	SocketMessage = socket.Message
 )
 
 // The kinds of a socket's messages.
