@@ -8,7 +8,7 @@ import (
 // hello is what the suite says most.
 const hello = "Hello, world!"
 
-var broken = closes("1002") // the end of a case that breaks the protocol
+var broken = new("1002") // the end of a case that breaks the protocol
 
 // framing is 1.*: lengths in their three forms.
 func framing() (cases []published) {
@@ -42,8 +42,8 @@ func pings() []published {
 		{number: "2.4", steps: together(ping(full)), want: []event{{"pong", full}}},
 		{number: "2.5", steps: together(ping(full + "\xfe")), end: broken},
 		{number: "2.6", steps: chopped(1, ping(full)), want: []event{{"pong", full}}},
-		{number: "2.7", steps: together(pong(""), normal), end: closes("1000")},
-		{number: "2.8", steps: together(pong("unsolicited pong payload"), normal), end: closes("1000")},
+		{number: "2.7", steps: together(pong(""), normal), end: new("1000")},
+		{number: "2.8", steps: together(pong("unsolicited pong payload"), normal), end: new("1000")},
 		{number: "2.9", steps: together(pong("unsolicited pong payload"), ping("ping payload")), want: []event{{"pong", "ping payload"}}},
 		{number: "2.10", steps: together(ten...), want: pongs},
 		{number: "2.11", steps: chopped(1, ten...), want: pongs},
@@ -148,7 +148,7 @@ func split(op byte, payload string, size int) (frames []frame) {
 
 // closeFrames is 7.1.*, 7.3.* and 7.5.*.
 func closeFrames() []published {
-	normal, yes := closing(1000, ""), closes("1000")
+	normal, yes := closing(1000, ""), new("1000")
 	const repeated = "BAsd7&jh23"
 	large := times(repeated, 256<<10)
 	return []published{
@@ -159,20 +159,20 @@ func closeFrames() []published {
 		{number: "7.1.5", steps: together(begun("fragment1"), normal, ends("fragment2")), end: yes},
 		// The suite takes any outcome here: that nothing is lost is ours.
 		{number: "7.1.6", steps: together(text(large), text("Hello World!"), normal, ping("")), want: []event{{"text", large}, {"text", "Hello World!"}}, end: yes},
-		{number: "7.3.1", steps: together(frame{op: 8}), end: closes("")},
+		{number: "7.3.1", steps: together(frame{op: 8}), end: new("")},
 		{number: "7.3.2", steps: together(frame{op: 8, payload: "a"}), end: broken},
 		{number: "7.3.3", steps: together(normal), end: yes},
 		{number: "7.3.4", steps: together(closing(1000, "Hello World!")), end: yes},
 		{number: "7.3.5", steps: together(closing(1000, strings.Repeat("*", 123))), end: yes},
 		{number: "7.3.6", steps: together(closing(1000, strings.Repeat("*", 124))), end: broken},
-		{number: "7.5.1", steps: together(closing(1000, "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x69\x74\x65\x64")), end: closes("1007")},
+		{number: "7.5.1", steps: together(closing(1000, "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x69\x74\x65\x64")), end: new("1007")},
 	}
 }
 
 // closeCodes is 7.7.*, 7.9.* and 7.13.*: the same code goes back, unless it is none that may be sent.
 func closeCodes() (cases []published) {
 	for i, code := range []uint16{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999} {
-		cases = append(cases, published{number: fmt.Sprintf("7.7.%d", i+1), steps: together(closing(code, "")), end: closes(fmt.Sprint(code))})
+		cases = append(cases, published{number: fmt.Sprintf("7.7.%d", i+1), steps: together(closing(code, "")), end: new(fmt.Sprint(code))})
 	}
 	for i, code := range []uint16{0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999} {
 		cases = append(cases, published{number: fmt.Sprintf("7.9.%d", i+1), steps: together(closing(code, "")), end: broken})

@@ -55,11 +55,20 @@ func roundTrips() (cases []roundTrip) {
 			roundTrip{number: fmt.Sprintf("9.7.%d", i+1), text: true, count: 1000, message: func(int) string { return starred }},
 			roundTrip{number: fmt.Sprintf("9.8.%d", i+1), count: 1000, message: func(int) string { return bytes }})
 	}
-	sizes := []struct{ message, fragment int }{
-		{16, 0}, {64, 0}, {256, 0}, {1024, 0}, {4096, 0}, {8192, 0}, {16384, 0}, {32768, 0}, {65536, 0}, {131072, 0},
-		{8192, 256}, {16384, 256}, {32768, 256}, {65536, 256}, {131072, 256}, {131072, 1024}, {131072, 4096}, {131072, 32768},
+	type size struct{ message, fragment int }
+	var sizes []size
+	for bytes := 16; bytes <= 4096; bytes *= 4 {
+		sizes = append(sizes, size{bytes, 0})
 	}
-	add := func(group string, offer string, isText bool, sample string) {
+	for _, fragment := range []int{0, 256} {
+		for bytes := 8192; bytes <= 131072; bytes *= 2 {
+			sizes = append(sizes, size{bytes, fragment})
+		}
+	}
+	for _, fragment := range []int{1024, 4096, 32768} {
+		sizes = append(sizes, size{131072, fragment})
+	}
+	add := func(group, offer string, isText bool, sample string) {
 		for i, size := range sizes {
 			next := func(n int) string {
 				at := n * size.message % len(sample)

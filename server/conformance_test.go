@@ -52,9 +52,6 @@ func joined(frames []frame) []byte {
 	return all
 }
 
-// closes is the end of a case that the server closes.
-func closes(code string) *string { return &code }
-
 func TestConformance(t *testing.T) {
 	address := conformingServer(t)
 	for _, table := range [][]published{

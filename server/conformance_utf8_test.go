@@ -2,7 +2,7 @@ package server_test
 
 import "fmt"
 
-var notUTF8 = closes("1007") // the end of a case that says what is no text
+var notUTF8 = new("1007") // the end of a case that says what is no text
 
 const (
 	greek  = "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5" // κόσμε

@@ -75,7 +75,7 @@ func TestConformanceOpening(t *testing.T) {
 // TestConformanceFrames sees what the suite does not of RFC 6455 section 5.
 func TestConformanceFrames(t *testing.T) {
 	address := conformingServer(t)
-	tooBig := closes("1009")
+	tooBig := new("1009")
 	const announced = 16<<20 + 1 // a byte more than is taken
 	head := func(f frame, size int) []step { return []step{{writes: [][]byte{f.bytes()[:size]}}} }
 	for _, p := range []published{
@@ -90,7 +90,7 @@ func TestConformanceFrames(t *testing.T) {
 		{number: "too long together", steps: []step{{writes: [][]byte{joined(split(2, times("x", announced), 1<<20)[:16]), ends("xx").bytes()[:6]}}}, end: tooBig},
 		{number: "reserved bits that deflate has not", steps: together(frame{op: 1, payload: hello, rsv: 4}), end: broken},
 		{number: "a ping within a message, octet by octet", steps: chopped(1, begun("a"), ping("p"), ends("b")), want: []event{{"pong", "p"}, {"text", "ab"}}},
-		{number: "a close within a message", steps: together(begun("a"), closing(1000, "")), end: closes("1000")},
+		{number: "a close within a message", steps: together(begun("a"), closing(1000, "")), end: new("1000")},
 	} {
 		t.Run(p.number, func(t *testing.T) { p.run(dialRaw(t, address, "")) })
 	}
@@ -130,7 +130,7 @@ func TestConformanceCodes(t *testing.T) {
 	} {
 		p := published{number: fmt.Sprint(code), steps: together(closing(uint16(code), "because")), end: broken}
 		if sent(code) {
-			p.end = closes(p.number)
+			p.end = new(p.number)
 		}
 		t.Run(p.number, func(t *testing.T) { p.run(dialRaw(t, address, "")) })
 	}
