@@ -13,22 +13,31 @@ import (
 // conformingServer serves /echo, where whatever comes goes back, until the test ends, and returns its address.
 func conformingServer(t *testing.T) string {
 	t.Helper()
-	s, err := server.New(server.Options{Logger: slog.New(slog.DiscardHandler)})
+	return servingSockets(t, server.Options{}, server.SocketOptions{MessageBytes: 16 << 20, Protocols: []string{"echo", "chat"}}, echoing)
+}
+
+// echoing sends back whatever comes.
+func echoing(s *server.Socket) {
+	for {
+		m, err := s.Receive()
+		if err != nil {
+			return
+		}
+		if err := s.Send(m.Kind, m.Data); err != nil {
+			return
+		}
+	}
+}
+
+// servingSockets serves /echo by a handler.
+func servingSockets(t *testing.T, o server.Options, of server.SocketOptions, handler server.SocketHandler) string {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
+	s, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.Socket("/echo", func(s *server.Socket) {
-		for {
-			m, err := s.Receive()
-			if err != nil {
-				return
-			}
-			if err := s.Send(m.Kind, m.Data); err != nil {
-				return
-			}
-		}
-	}, server.SocketOptions{MessageBytes: 16 << 20, Protocols: []string{"echo", "chat"}})
-	if err != nil {
+	if err := s.Socket("/echo", handler, of); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -74,6 +74,7 @@ type rawConn struct {
 	from     *bufio.Reader
 	events   chan event // closed when the server has dropped the connection
 	deflates bool
+	protocol string
 	packed   int // messages that came deflated; to be read after the end
 	flater   *flate.Writer
 	out      bytes.Buffer
@@ -85,18 +86,25 @@ func handshake(path, fields string) string {
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + fields + "\r\n"
 }
 
-// dialRaw opens a WebSocket, with an offer of permessage-deflate if there is one.
+// dialRaw opens a WebSocket that echoes, with an offer of permessage-deflate if there is one.
 func dialRaw(t *testing.T, address, offer string) *rawConn {
 	t.Helper()
 	fields := ""
 	if offer != "" {
 		fields = "Sec-WebSocket-Extensions: " + offer + "\r\n"
 	}
-	c, response := askRaw(t, address, handshake("/echo", fields))
+	return openRaw(t, address, "/echo", fields)
+}
+
+// openRaw opens a WebSocket.
+func openRaw(t *testing.T, address, path, fields string) *rawConn {
+	t.Helper()
+	c, response := askRaw(t, address, handshake(path, fields))
 	if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-Websocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		t.Fatalf("the handshake was answered with %s, %v", response.Status, response.Header)
 	}
 	c.deflates = strings.HasPrefix(response.Header.Get("Sec-Websocket-Extensions"), "permessage-deflate")
+	c.protocol = response.Header.Get("Sec-Websocket-Protocol")
 	go c.read()
 	return c
 }

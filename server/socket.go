@@ -182,6 +182,9 @@ func (s *Server) serveSocket(c *call, p *socket.Path, app, ours string, upgrade 
 	if err != nil {
 		return err
 	}
+	if ours != "" {
+		return s.linkSocket(c, p, app, ours, asked)
+	}
 	c.entry.kind = transport.WebSocket
 	q := inquiryOf(c)
 	wish := fallback.Wish{Transport: transport.WebSocket.String()}

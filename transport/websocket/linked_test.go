@@ -1,0 +1,119 @@
+package websocket
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"pgregory.net/rapid"
+
+	"tidings/gateway"
+	"tidings/gateway/socket"
+)
+
+// sluice is a connection that takes so many bytes at a time, and keeps them.
+type sluice struct {
+	fakeConn
+	all bytes.Buffer
+}
+
+func (c *sluice) Write(parts [][]byte) (int, error) {
+	n := 0
+	for _, p := range parts {
+		took := p[:min(len(p), c.room)]
+		c.all.Write(took)
+		c.room -= len(took)
+		n += len(took)
+	}
+	return n, nil
+}
+
+func (c *sluice) Finish(parts [][]byte) { c.all.Write(slices.Concat(parts...)) }
+
+// said are the messages that bytes of a server are.
+func said(b []byte) (all []string, err error) {
+	m := messages{frames: frames{state: ws.StateClientSide, limit: 1 << 20, deflates: true}, hear: func(op ws.OpCode, payload []byte) error {
+		all = append(all, fmt.Sprintf("%x %s", op, payload))
+		return nil
+	}}
+	err = m.feed(bytes.Clone(b))
+	return all, err
+}
+
+// TestLinkedWrites: every frame comes once, in order and under its number, however little the connection takes at a time and whatever comes by
+// other links meanwhile.
+func TestLinkedWrites(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		conn := &sluice{}
+		l := &linked{conn: conn, copies: true, at: gateway.Cursor{Epoch: "abcdefgh", Seq: 5}, bits: rapid.SampledFrom([]int{0, 9, 15}).Draw(t, "bits")}
+		var frames []socket.Frame
+		want := map[uint64]string{}
+		for i := range rapid.IntRange(0, 20).Draw(t, "frames") {
+			f := socket.Frame{
+				Seq: uint64(6 + i), Kind: rapid.SampledFrom([]socket.Kind{socket.Text, socket.Binary}).Draw(t, "kind"), More: rapid.Bool().Draw(t, "more"),
+				Data: bytes.Repeat([]byte("rain "), rapid.SampledFrom([]int{0, 1, 30, 200, 10_000}).Draw(t, "size")),
+			}
+			mark := map[socket.Kind]string{socket.Text: "1 =", socket.Binary: "2 \x00"}[f.Kind]
+			if f.More {
+				mark = map[socket.Kind]string{socket.Text: "1 +", socket.Binary: "2 \x01"}[f.Kind]
+			}
+			frames, want[f.Seq] = append(frames, f), mark+string(f.Data)
+		}
+		pings, ack := 0, uint64(0)
+		for len(frames) > 0 || len(l.rest) > 0 {
+			conn.room = rapid.SampledFrom([]int{0, 1, 2, 10, 100, 4000, 100_000}).Draw(t, "room")
+			load := socket.Load{Frames: frames, Ack: ack}
+			if rapid.IntRange(0, 9).Draw(t, "ping") == 0 && !l.ping {
+				load.Ping = true
+				pings++
+			}
+			if rapid.Bool().Draw(t, "ack") {
+				ack++
+			}
+			n, done := l.Carry(load)
+			if done || n > len(frames) {
+				t.Fatalf("%d, %v", n, done)
+			}
+			frames = frames[n:]
+			if rapid.IntRange(0, 4).Draw(t, "elsewhere") == 0 { // the client has acknowledged what came by another link
+				k := rapid.IntRange(0, len(frames)).Draw(t, "acknowledged")
+				for _, f := range frames[:k] {
+					if f.Seq != l.half {
+						want[f.Seq] = "2 \x00"
+					}
+				}
+				frames = frames[k:]
+			}
+		}
+		conn.room = 1 << 20
+		l.Carry(socket.Load{Ack: ack})
+		next, acked := uint64(6), uint64(0)
+		all, err := said(conn.all.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			switch {
+			case strings.HasPrefix(m, `1 {"ping":{"cursor":"abcdefgh-`):
+				pings--
+			case strings.HasPrefix(m, `1 {"ack":{"seq":`):
+				var seq uint64
+				_, _ = fmt.Sscanf(m, `1 {"ack":{"seq":%d}}`, &seq)
+				if seq <= acked {
+					t.Fatalf("acknowledged %d after %d", seq, acked)
+				}
+				acked = seq
+			case m != want[next]:
+				t.Fatalf("frame %d is %.100q, want %.100q", next, m, want[next])
+			default:
+				next++
+			}
+		}
+		if pings != 0 || acked != ack {
+			t.Fatalf("%d pings are missing; acknowledged %d of %d", pings, acked, ack)
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package websocket
+
+import (
+	"errors"
+
+	"github.com/gobwas/ws"
+
+	"tidings/gateway/socket"
+	"tidings/transport"
+	"tidings/transport/wire"
+)
+
+// linkedEars hear the connection of a linked WebSocket. The loop that calls them must not be held up.
+type linkedEars linked
+
+const (
+	// What the client has sent is acknowledged after so many frames, or so many bytes, or soon.
+	ackFrames = 32
+	ackBytes  = 64 << 10
+	// beyondBytes is how much is still read when the socket's queue is full: the client's acks stand behind what it has sent before, and the
+	// handler, which may be waiting for them, would not go on. As nothing is acknowledged then, a client that keeps to the wire sends no more than that.
+	beyondBytes = 256 << 10
+)
+
+// What ends the parser.
+var (
+	errBadRequest = errors.New("what has come is nothing that the wire allows")
+	errFailed     = errors.New("the socket has failed, and tells its links")
+)
+
+// Data implements [park.Handler].
+func (e *linkedEars) Data(b []byte) (more bool) {
+	if !e.heard.Load() {
+		e.heard.Store(true)
+	}
+	if err := e.messages.feed(b); err != nil {
+		e.leave(err)
+		return true
+	}
+	return e.beyond <= beyondBytes
+}
+
+// leave ends the link because of what has come. The socket lives on, unless it has been failed.
+func (e *linkedEars) leave(err error) {
+	l := (*linked)(e)
+	if errors.Is(err, errFailed) {
+		return
+	}
+	if broken, ok := errors.AsType[*CloseError](err); ok {
+		l.finish(appendClose(nil, broken.Code, broken.Reason))
+	} else {
+		l.part(transport.Bye{Code: transport.BadRequest, Reason: "bad_request"})
+	}
+	l.socket.Detach(l)
+}
+
+// Ready implements [park.Handler]. It may be called with the connection's lock held, which the socket's comes before.
+func (e *linkedEars) Ready() { go e.socket.Ready((*linked)(e)) }
+
+// Gone implements [park.Handler].
+func (e *linkedEars) Gone() {
+	l := (*linked)(e)
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	l.socket.Detach(l)
+}
+
+// hear takes a message or a control frame from the parser.
+func (e *linkedEars) hear(op ws.OpCode, payload []byte) error {
+	switch op {
+	case opPing:
+		e.answer(appendFrame(nil, opPong, payload))
+		return nil
+	case opPong:
+		return nil
+	case opClose:
+		l := (*linked)(e)
+		l.finish(appendFrame(nil, opClose, payload[:min(2, len(payload))]))
+		l.socket.Detach(l)
+		return nil
+	}
+	if len(payload) == 0 {
+		return errBadRequest
+	}
+	f := socket.Frame{Kind: socket.Binary, Data: payload[1:]}
+	switch mark := payload[0]; {
+	case op == opText && mark == '{':
+		return e.hearObject(payload)
+	case op == opText && (mark == '=' || mark == '+'):
+		f.Kind, f.More = socket.Text, mark == '+'
+	case op == opBinary && mark <= 1:
+		f.More = mark == 1
+	default:
+		return errBadRequest
+	}
+	if len(f.Data) > wire.SocketFrameBytes {
+		return errBadRequest
+	}
+	f.Seq = e.up + 1
+	return e.put(f)
+}
+
+// hearObject takes an object.
+func (e *linkedEars) hearObject(object []byte) error {
+	up, err := e.objects.Read(object)
+	if err != nil {
+		return errBadRequest
+	}
+	if up.Acks {
+		e.socket.Acked(up.Ack)
+	}
+	if up.Frame.Seq != 0 {
+		if err := e.put(up.Frame); err != nil {
+			return err
+		}
+	}
+	if up.Ping {
+		seq := e.socket.Taken()
+		e.mu.Lock()
+		if e.brimful {
+			seq = e.said
+		}
+		e.mu.Unlock()
+		object := wire.AppendSocketAck(nil, seq)
+		if len(up.ID) > 0 {
+			object = wire.AppendSocketPong(nil, up.ID, seq)
+		}
+		e.answer(appendFrame(nil, opText, object))
+	}
+	return nil
+}
+
+// put gives the socket a frame.
+func (e *linkedEars) put(f socket.Frame) error {
+	opened := e.opened.Load()
+	if opened != e.roomy {
+		e.roomy, e.beyond = opened, 0
+	}
+	_, more, err := e.socket.Put(f)
+	if big, ok := errors.AsType[*socket.CloseError](err); ok {
+		e.socket.Fail(big.Code, big.Reason)
+		return errFailed
+	}
+	if err != nil && !errors.Is(err, socket.ErrEnded) {
+		return errBadRequest
+	}
+	e.up = f.Seq
+	if !more && e.fills(opened) {
+		e.beyond += len(f.Data) + 1
+		return nil
+	}
+	e.beyond = 0
+	e.unsaid++
+	if e.unsaidB += len(f.Data); e.unsaid >= ackFrames || e.unsaidB >= ackBytes {
+		e.unsaid, e.unsaidB = 0, 0
+		e.socket.Poke((*linked)(e))
+		return nil
+	}
+	e.socket.Soon()
+	return nil
+}
+
+// fills notes that the socket's queue is full, unless there has been room again since.
+func (e *linkedEars) fills(opened uint32) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.opened.Load() == opened {
+		e.brimful = true
+	}
+	return e.brimful
+}
+
+// answer has a frame written before the next one of the socket.
+func (e *linkedEars) answer(frame []byte) {
+	e.mu.Lock()
+	if len(e.controls) > pongBytes { // who asks that much is answered the last
+		e.controls = nil
+	}
+	e.controls = append(e.controls, frame...)
+	e.mu.Unlock()
+	e.socket.Poke((*linked)(e))
+}
