@@ -82,7 +82,8 @@ func TestSocketCloses(t *testing.T) {
 func (d *dialog) closing(kind string, do func()) (end struct {
 	Code   uint16
 	Reason string
-}) {
+},
+) {
 	d.t.Helper()
 	if kind == "sse" || kind == "stream" {
 		h := d.listen(kind)
@@ -292,7 +293,7 @@ func TestSocketSlowHandler(t *testing.T) {
 				lines[i] = d.text(strings.Repeat("x", 500))
 			}
 			began := time.Now()
-			sent := 0
+			var sent int
 			if more == "" {
 				sent = int(d.post(lines...))
 			} else {

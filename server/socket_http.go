@@ -144,9 +144,10 @@ func (s *Server) carrySocket(c *call, v *socketVisit, to *socket.Socket, o *sock
 		Kind: v.choice.Kind, Prelude: a.terms.prelude, Tick: a.terms.tick, Wait: a.terms.wait, PollMS: int(s.press.stretched(s.options.PollInterval).Milliseconds()),
 		Resume: o.Resume, Offer: offer, Node: s.options.Node,
 	})
-	w, refused := to.Attach(link, o)
-	if refused != nil && !errors.Is(refused, socket.ErrReplaced) {
-		return refused
+	w, err := to.Attach(link, o)
+	replaced := errors.Is(err, socket.ErrReplaced)
+	if err != nil && !replaced {
+		return err
 	}
 	whole, err := s.takeUp(c, to)
 	if err != nil {
@@ -160,7 +161,7 @@ func (s *Server) carrySocket(c *call, v *socketVisit, to *socket.Socket, o *sock
 	}
 	// Links do not answer through the recorder: they may take the connection from what is below it.
 	x := park.HTTP(c.w.ResponseWriter, c.r)
-	if refused != nil {
+	if replaced {
 		c.w.status = downlink.Replaced(x, v.choice.Kind)
 		return nil
 	}

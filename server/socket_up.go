@@ -41,7 +41,7 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 		uplinks.Put(u)
 	}()
 	u.lines.reset(&body, wire.SocketLineBytes)
-	var patience context.Context
+	var until time.Time // for how long to wait; zero until that is begun
 	for {
 		line, end := u.lines.next()
 		switch {
@@ -58,12 +58,10 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 			case err != nil:
 				return false, upProblem(err)
 			case !more:
-				if patience == nil {
-					var over context.CancelFunc
-					patience, over = context.WithTimeout(c.r.Context(), roomTime)
-					defer over()
+				if until.IsZero() {
+					until = time.Now().Add(roomTime)
 				}
-				if to.Room(patience) != nil {
+				if !hasRoom(c.r.Context(), to, until) {
 					return false, nil
 				}
 			}
@@ -72,6 +70,13 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 			return true, nil
 		}
 	}
+}
+
+// hasRoom waits for room until a time. It returns false where none has come.
+func hasRoom(ctx context.Context, to *socket.Socket, until time.Time) bool {
+	ctx, over := context.WithDeadline(ctx, until)
+	defer over()
+	return to.Room(ctx) == nil
 }
 
 // errStop ends a body whose rest cannot be taken now.

@@ -98,8 +98,10 @@ func TestHeldPoll(t *testing.T) {
 		"an ack":   {func(s *talk, _ func()) { s.do(func() { s.ack = 3 }) }, pollBody("4", "", false, 5000, 3, ""), 25 * time.Second, 1},
 		"replaced": {func(s *talk, _ func()) { s.end(socket.End{Replaced: true}) }, pollBody("4", "", false, 500, 2, ""), time.Second, 0},
 		"over":     {func(s *talk, _ func()) { s.end(socket.End{Over: true}) }, pollBody("4", "", false, 5000, 2, ""), time.Second, 0},
-		"failed": {func(s *talk, _ func()) { s.end(socket.End{Code: 1002}) }, pollBody("4", `{"close":{"code":1002}}`, false, 5000, 2, ""),
-			time.Second, 0},
+		"failed": {
+			func(s *talk, _ func()) { s.end(socket.End{Code: 1002}) }, pollBody("4", `{"close":{"code":1002}}`, false, 5000, 2, ""),
+			time.Second, 0,
+		},
 		"left": {func(_ *talk, leave func()) { leave() }, "", time.Second, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {

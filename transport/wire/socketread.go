@@ -118,7 +118,7 @@ func (r *SocketReader) quick(object []byte) (up SocketUp, ok bool) {
 func (r *SocketReader) decode(text []byte) ([]byte, bool) {
 	r.room = slices.Grow(r.room[:0], base64.StdEncoding.DecodedLen(len(text)))
 	n, err := base64.StdEncoding.Decode(r.room[:cap(r.room)], text)
-	return r.room[:n], err == nil && bytes.IndexAny(text, "\r\n") < 0
+	return r.room[:n], err == nil && !bytes.ContainsAny(text, "\r\n")
 }
 
 // slow reads an object of any shape.
