@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -41,7 +42,7 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 		uplinks.Put(u)
 	}()
 	u.lines.reset(&body, wire.SocketLineBytes)
-	var until time.Time // for how long to wait; zero until that is begun
+	into := filling{to: to, request: c.r, full: true}
 	for {
 		line, end := u.lines.next()
 		switch {
@@ -51,19 +52,12 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 			return false, bodyProblem(end) // what was read of the line is not known to be all of it
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			more, err := u.take(line, to)
-			switch {
-			case errors.Is(err, errStop):
-				return false, nil
-			case err != nil:
+			up, err := u.objects.Read(line)
+			if err != nil {
 				return false, upProblem(err)
-			case !more:
-				if until.IsZero() {
-					until = time.Now().Add(roomTime)
-				}
-				if !hasRoom(c.r.Context(), to, until) {
-					return false, nil
-				}
+			}
+			if !into.take(&up) {
+				return false, nil
 			}
 		}
 		if end != nil {
@@ -72,36 +66,41 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 	}
 }
 
-// hasRoom waits for room until a time. It returns false where none has come.
-func hasRoom(ctx context.Context, to *socket.Socket, until time.Time) bool {
-	ctx, over := context.WithDeadline(ctx, until)
-	defer over()
-	return to.Room(ctx) == nil
+// filling is a socket while a request fills it.
+type filling struct {
+	to      *socket.Socket
+	request *http.Request
+	full    bool      // there may be no room
+	until   time.Time // for how long room is waited for; zero until it is
 }
 
-// errStop ends a body whose rest cannot be taken now.
-var errStop = errors.New("the rest is to be sent again")
-
-// take gives a socket one object. It returns false if the next must wait for room.
-func (u *uplink) take(line []byte, to *socket.Socket) (more bool, err error) {
-	up, err := u.objects.Read(line)
-	if err != nil {
-		return false, err
-	}
+// take gives the socket an object. It returns false where that cannot be taken now.
+func (f *filling) take(up *wire.SocketUp) bool {
 	if up.Acks {
-		to.Acked(up.Ack)
+		f.to.Acked(up.Ack)
 	}
-	if up.Frame.Seq == 0 {
-		return true, nil
+	if up.Frame.Seq == 0 || up.Frame.Seq <= f.to.Taken() {
+		return true // nothing that needs room
 	}
-	_, more, err = to.Put(up.Frame)
+	if f.full && !f.room() {
+		return false
+	}
+	_, more, err := f.to.Put(up.Frame)
 	if broken, ok := errors.AsType[*socket.CloseError](err); ok {
-		to.Fail(broken.Code, broken.Reason)
+		f.to.Fail(broken.Code, broken.Reason)
 	}
-	if err != nil {
-		return false, errStop
+	f.full = !more
+	return err == nil
+}
+
+// room waits for room. It returns false where none has come in time.
+func (f *filling) room() bool {
+	if f.until.IsZero() {
+		f.until = time.Now().Add(roomTime)
 	}
-	return more, nil
+	ctx, over := context.WithDeadline(f.request.Context(), f.until)
+	defer over()
+	return f.to.Room(ctx) == nil
 }
 
 // upProblem says why an object was not taken.

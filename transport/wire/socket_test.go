@@ -139,6 +139,16 @@ func TestSocketReadRefuses(t *testing.T) {
 			t.Errorf("%.80s: %+v, %v", object, up, err)
 		}
 	}
+	binary := socket.Frame{Seq: 1, Kind: socket.Binary, Data: make([]byte, SocketFrameBytes)}
+	if _, err := r.Read(AppendSocketFrame(nil, &binary)); err != nil {
+		t.Error(err)
+	}
+	for range 4 {
+		binary.Data = append(binary.Data, 0)
+		if _, err := r.Read(AppendSocketFrame(nil, &binary)); !errors.Is(err, ErrSocketFrame) {
+			t.Errorf("%d bytes: %v", len(binary.Data), err)
+		}
+	}
 	if up, err := r.Read([]byte(frame(SocketFrameBytes))); err != nil || len(up.Frame.Data) != SocketFrameBytes {
 		t.Errorf("%d bytes, %v", len(up.Frame.Data), err)
 	}

@@ -56,7 +56,7 @@ func (r *SocketReader) Read(object []byte) (SocketUp, error) {
 		}
 	}
 	if len(up.Frame.Data) > SocketFrameBytes {
-		return SocketUp{}, fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrSocketFrame, len(up.Frame.Data), SocketFrameBytes)
+		return SocketUp{}, frameTooLarge(len(up.Frame.Data))
 	}
 	return up, nil
 }
@@ -100,10 +100,9 @@ func (r *SocketReader) quick(object []byte) (up SocketUp, ok bool) {
 		return up, false
 	}
 	if text = text[:end]; coded {
-		if up.Frame.Data, ok = r.decode(text); !ok {
-			return up, false
-		}
-		return up, true
+		var err error
+		up.Frame.Data, err = r.decode(text)
+		return up, err == nil
 	}
 	for _, c := range text {
 		if c < ' ' || c == '\\' {
@@ -115,10 +114,20 @@ func (r *SocketReader) quick(object []byte) (up SocketUp, ok bool) {
 }
 
 // decode reads standard base64, which the decoder of the library takes with line breaks in it: those a JSON string cannot have.
-func (r *SocketReader) decode(text []byte) ([]byte, bool) {
+func (r *SocketReader) decode(text []byte) ([]byte, error) {
+	if size := base64.StdEncoding.DecodedLen(len(text)) - 2; size > SocketFrameBytes { // two bytes may be padding
+		return nil, frameTooLarge(size)
+	}
 	r.room = slices.Grow(r.room[:0], base64.StdEncoding.DecodedLen(len(text)))
 	n, err := base64.StdEncoding.Decode(r.room[:cap(r.room)], text)
-	return r.room[:n], err == nil && !bytes.ContainsAny(text, "\r\n")
+	if err != nil || bytes.ContainsAny(text, "\r\n") {
+		return nil, fmt.Errorf("%w: data64 is not standard base64 with padding", ErrSocketObject)
+	}
+	return r.room[:n], nil
+}
+
+func frameTooLarge(size int) error {
+	return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrSocketFrame, size, SocketFrameBytes)
 }
 
 // slow reads an object of any shape.
@@ -146,9 +155,8 @@ func (r *SocketReader) slow(object []byte) (up SocketUp, err error) {
 			up.Frame.Kind, up.Frame.Data = socket.Text, []byte(*o.Data)
 		case o.Data64 != nil && o.Data == nil && o.Close == nil:
 			up.Frame.Kind = socket.Binary
-			var ok bool
-			if up.Frame.Data, ok = r.decode([]byte(*o.Data64)); !ok {
-				return up, fmt.Errorf("%w: data64 is not standard base64 with padding", ErrSocketObject)
+			if up.Frame.Data, err = r.decode([]byte(*o.Data64)); err != nil {
+				return up, err
 			}
 		case o.Close != nil && o.Data == nil && o.Data64 == nil && !o.More:
 			up.Frame.Kind, up.Frame.Reason = socket.Close, o.Close.Reason
