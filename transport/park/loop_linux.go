@@ -245,7 +245,6 @@ func (l *Loop) tell() {
 	l.mu.Unlock()
 	for i, c := range l.told[:l.n] {
 		if c != nil {
-			l.crowd.see(c.slot)
 			l.event(c, l.events[i].Events)
 			l.told[i] = nil
 		} else if l.events[i].Fd == listenerSlot {

@@ -199,6 +199,7 @@ func (l *Loop) hear(c *socket, b []byte) bool {
 	c.mu.Unlock()
 	switch {
 	case at == asking:
+		l.crowd.see(c.slot)
 		return l.ask(c, b)
 	case at == open && h != nil && !h.Data(b):
 		c.mu.Lock()
