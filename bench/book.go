@@ -7,6 +7,7 @@ import "sync/atomic"
 type book struct {
 	latency   [phases]*Histogram
 	delivered [phases]atomic.Int64
+	sent      [phases]atomic.Int64 // of those that do not follow, but send and get back
 }
 
 func newBook() *book {

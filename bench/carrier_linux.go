@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -151,7 +152,8 @@ type link struct {
 	slot       int32
 	generation int32 // events carry it, so that one of an earlier connection is known
 	open       bool  // connected
-	dials      bool  // counts as under way
+	unsent     []byte
+	dials      bool // counts as under way
 	since      time.Time
 }
 
@@ -159,7 +161,8 @@ type link struct {
 const loopBuffer = 64 << 10
 
 // nap is how long a loop lets more come once it has read all. Without it each message is an event of its own, and its sender pays
-// for waking this process: no server whose clients are elsewhere does that. It is what latency may be too high by.
+// for waking this process: no server whose clients are elsewhere does that. It is what latency may be too high by. Who waits for what it
+// has sent is not made to wait longer.
 var nap = unix.NsecToTimespec(int64(time.Millisecond))
 
 // wakeSlot is in the events of the eventfd.
@@ -228,7 +231,7 @@ func (l *loop) run() {
 			l.orders()
 		}
 		l.dialMore()
-		if n < len(events) && l.dialling == 0 {
+		if n < len(events) && l.dialling == 0 && l.echo == nil {
 			_ = unix.Nanosleep(&nap, nil) // less of it is as well
 		}
 	}
@@ -356,6 +359,14 @@ func (k *link) event(what uint32) {
 			return
 		}
 	}
+	if len(k.unsent) > 0 && what&unix.EPOLLOUT != 0 {
+		rest := k.unsent
+		k.unsent = nil
+		if err := k.write(rest); err != nil {
+			k.lost(k.f.gone(err))
+			return
+		}
+	}
 	if what&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		k.read(what&^(unix.EPOLLIN|unix.EPOLLOUT) != 0)
 	}
@@ -450,15 +461,22 @@ func (k *link) sever() {
 	}
 	_ = unix.SetsockoptLinger(k.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // if not, the port is free in a minute
 	_ = unix.Close(k.fd)
-	k.fd = -1
+	k.fd, k.unsent = -1, nil
 	k.generation++
 }
 
-// write sends a request or a pong, which is far less than a connection takes that has sent nothing else.
+// write sends, and keeps what the connection does not take now.
 func (k *link) write(b []byte) error {
+	if len(k.unsent) > 0 {
+		k.unsent = append(k.unsent, b...)
+		return nil
+	}
 	n, err := unix.Write(k.fd, b)
+	if errors.Is(err, unix.EAGAIN) {
+		n, err = 0, nil
+	}
 	if err == nil && n < len(b) {
-		err = unix.EAGAIN
+		k.unsent = slices.Clone(b[n:])
 	}
 	return os.NewSyscallError("write", err)
 }

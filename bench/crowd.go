@@ -30,6 +30,7 @@ type crowd struct {
 	cursors *cursors
 	stalled chan struct{} // what followers wait for before they read on; nil if they read at once
 	slack   time.Duration // more patience
+	echo    *echo         // what all send, where they do not follow
 
 	carrier carrier
 	asked   asking

@@ -47,6 +47,7 @@ type follower struct {
 	find    finder
 	at      int64 // when what is being taken arrived
 	tallies [phases]tally
+	echoes  echoes                // of one that does not follow
 	seen    [phases]atomic.Uint32 // next of the tallies, for others to see
 	gap     needle
 	gaps    int // stated
@@ -63,6 +64,9 @@ type follower struct {
 func newFollower(c *crowd) *follower {
 	f := &follower{crowd: c, wave: c.wave.Load()}
 	f.sink, f.found = f.take, f.note
+	if c.echo != nil {
+		f.found = f.beginsEcho
+	}
 	if c.stalled != nil {
 		f.gap.word = `"gap":{`
 	}
@@ -74,6 +78,9 @@ func newFollower(c *crowd) *follower {
 
 func (f *follower) take(b []byte) {
 	f.find.feed(b, f.found)
+	if f.echo != nil {
+		f.countEchoes(len(b))
+	}
 	if f.gap.word != "" {
 		if f.gap.feed(b); f.gap.seen {
 			f.gaps++
@@ -180,7 +187,7 @@ func (f *follower) arrived(b []byte) error {
 					return err
 				}
 			case len(b) == 0:
-				return nil
+				return f.answerEchoes()
 			}
 		default:
 			return errHead // nothing was asked
@@ -251,6 +258,9 @@ func (f *follower) answered(a answer) error {
 	if wave := f.crowd.wave.Load(); f.wave != wave {
 		f.wave = wave
 		f.back.Add(1)
+	}
+	if f.echo != nil {
+		f.echoes.owed = f.echo.depth
 	}
 	return nil
 }

@@ -111,9 +111,11 @@ func (f *framing) takeLine(b []byte, n *int) (line []byte, whole bool) {
 
 // Opcodes (RFC 6455, section 5.2).
 const (
-	opClose = 8
-	opPing  = 9
-	opPong  = 10
+	opText   = 1
+	opBinary = 2
+	opClose  = 8
+	opPing   = 9
+	opPong   = 10
 )
 
 func (f *framing) frames(b []byte, sink func([]byte)) (n int, done bool, err error) {

@@ -25,6 +25,9 @@ type Report struct {
 	Seconds     float64 `json:"seconds,omitempty"`
 	Size        int     `json:"message_bytes,omitempty"`
 
+	InFlight      int     `json:"in_flight,omitempty"` // messages of each connection that wait for being sent back
+	RoundTrips    int64   `json:"round_trips,omitempty"`
+	RoundTripRate float64 `json:"round_trips_per_second,omitempty"`
 	Published     int64   `json:"published,omitempty"`
 	PublishRate   float64 `json:"publishes_per_second,omitempty"`
 	Failed        int64   `json:"failed,omitempty"` // publishes
@@ -73,6 +76,7 @@ type ServerReport struct {
 	CPUPerMillion    float64 `json:"cpu_seconds_per_million_deliveries,omitempty"`
 	CPUPerPublish    float64 `json:"cpu_us_per_publish,omitempty"`
 	CPUPerClient     float64 `json:"cpu_us_per_client,omitempty"`
+	CPUPerRoundTrip  float64 `json:"cpu_us_per_round_trip,omitempty"`
 }
 
 // per divides, to as many digits as are worth reading; 0 by nothing.
@@ -104,6 +108,9 @@ func (r *Report) Table(w io.Writer) error {
 	if r.Seconds > 0 {
 		row("seconds", "%.3g", r.Seconds)
 	}
+	if r.RoundTrips > 0 {
+		row("round trips", "%d of %d bytes, %d in flight on each connection (%.0f a second)", r.RoundTrips, r.Size, r.InFlight, r.RoundTripRate)
+	}
 	if r.Published > 0 {
 		row("published", "%d of %d bytes (%.1f a second)", r.Published, r.Size, r.PublishRate)
 	}
@@ -112,7 +119,11 @@ func (r *Report) Table(w io.Writer) error {
 	}
 	if l := r.Losses; l != nil {
 		if l.Expected > 0 {
-			row("delivered", "%d of %d (%.0f a second)", l.Delivered, l.Expected, r.DeliveryRate)
+			rate := ""
+			if r.DeliveryRate > 0 {
+				rate = fmt.Sprintf(" (%.0f a second)", r.DeliveryRate)
+			}
+			row("delivered", "%d of %d%s", l.Delivered, l.Expected, rate)
 			row("lost", "%d", l.Lost)
 			row("doubled", "%d", l.Doubled)
 			row("out of order", "%d", l.Disordered)
@@ -176,5 +187,7 @@ func (s *ServerReport) rows(row func(name, format string, args ...any)) {
 		row("  per publish", "%.1f µs", s.CPUPerPublish)
 	case s.CPUPerClient != 0:
 		row("  per client", "%.1f µs", s.CPUPerClient)
+	case s.CPUPerRoundTrip != 0:
+		row("  per round trip", "%.2f µs", s.CPUPerRoundTrip)
 	}
 }

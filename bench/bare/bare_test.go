@@ -62,3 +62,24 @@ func TestHandlersOfBodies(t *testing.T) {
 		resp.Body.Close()
 	}
 }
+
+func TestEcho(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		if err := serveEcho(ln); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	}()
+	for _, size := range []int{64, 1000, 1 << 20} {
+		r, err := bench.Echo{
+			Options: bench.Options{URL: "ws://" + ln.Addr().String()}, Connections: 3, Size: size, For: 50 * time.Millisecond,
+		}.Run(t.Context())
+		if err != nil || r.RoundTrips == 0 {
+			t.Errorf("%d bytes: %+v, %v", size, r, err)
+		}
+	}
+}

@@ -1,4 +1,4 @@
-// Command bare is the least that a push server can be, in three parts: the yardsticks of docs/benchmarks.md, and nothing to use.
+// Command bare is the least that a push server can be, in four parts: the yardsticks of docs/benchmarks.md, and nothing to use.
 //
 //   - It keeps the connections that follow it, WebSockets at /ws and SSE at /sse, and writes one prepared frame to each of them from
 //     the request that publishes, a POST to /publish. There is no queue, no history, no resume, no heartbeat, and a follower that
@@ -6,9 +6,10 @@
 //   - A POST to /discard reads the body and answers 204: what a request with a body costs in net/http. One to /receipt answers with as
 //     much as a gateway's receipt has.
 //   - A second listener is an accept loop without net/http (accept.go).
+//   - A third takes WebSockets, and sends back what comes (echo.go).
 //
-// It listens on ports of 127.0.0.1 that it prints. Its goroutines are net/http's, and one for each connection to the second
-// listener until it is answered.
+// It listens on ports of 127.0.0.1 that it prints. Its goroutines are net/http's, one for each connection to the second
+// listener until it is answered, and one for each to the third.
 package main
 
 import (
@@ -27,15 +28,16 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	accept := flag.String("accept", "127.0.0.1:0", "address of the accept loop")
+	echo := flag.String("echo", "127.0.0.1:0", "address of the echo")
 	keep := flag.Int("keep", 3, "messages that the accept loop gives who connects")
 	flag.Parse()
-	if err := serve(*listen, *accept, *keep); err != nil {
+	if err := serve(*listen, *accept, *echo, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "bare:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(listen, accept string, keep int) error {
+func serve(listen, accept, echo string, keep int) error {
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
@@ -44,9 +46,14 @@ func serve(listen, accept string, keep int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("bare listens on http://%s, its accept loop on http://%s\n", ln.Addr(), quick.Addr())
+	sockets, err := net.Listen("tcp", echo)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("bare listens on http://%s, its accept loop on http://%s, its echo on ws://%s\n", ln.Addr(), quick.Addr(), sockets.Addr())
 	door := newDoor(keep)
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
+	go func() { ended <- serveEcho(sockets) }()
 	go func() { ended <- door.serve(quick) }()
 	go func() { ended <- http.Serve(ln, handler(door)) }()
 	return <-ended

@@ -18,24 +18,30 @@ type benchCmd struct {
 	Publish benchPublishCmd `cmd:"" help:"What publishing costs, and how long it takes."`
 	Storm   benchStormCmd   `cmd:"" help:"How long it takes until followers that were cut are back."`
 	Slow    benchSlowCmd    `cmd:"" help:"What followers that stop reading do to the others."`
+	Echo    benchEchoCmd    `cmd:"" help:"What messages cost a WebSocket server that sends them back, and how long they take."`
 }
 
-// target are the flags of every measurement.
+// load are the flags of every measurement.
+type load struct {
+	Anywhere bool          `name:"yes-load-this-host" help:"Load a host that is not this one."`
+	PID      int           `name:"pid" placeholder:"N" help:"The server's process: report its memory and processor time, with its children's (Linux)."`
+	Dialers  int           `default:"256" placeholder:"N" help:"Connections that are made at the same time (default ${default})."`
+	Patience time.Duration `default:"5s" placeholder:"DURATION" help:"How long nothing may come before what is missing is lost (default ${default})."`
+	JSON     bool          `name:"json" help:"Print the report as an object."`
+	SVG      string        `name:"svg" placeholder:"FILE" help:"Draw the distribution of latency."`
+}
+
+// target are the flags of the measurements of a gateway that is followed.
 type target struct {
 	URL string `arg:"" optional:"" name:"url" help:"The gateway; $$TIDINGS_GATEWAY or http://127.0.0.1:8080 by default. With --plain, the URL to follow of another server."`
 
-	Plain      bool          `help:"The URL is another server's: asked for as it is."`
-	PublishURL string        `placeholder:"URL" help:"Where another server takes messages by POST."`
-	Resume     string        `placeholder:"NAME" help:"The query argument by which another server's followers say what they got last; over SSE it is Last-Event-ID."`
-	Receipt    string        `placeholder:"NAME" help:"The member of another server's JSON receipts that says what a follower got with this message."`
-	Token      string        `placeholder:"KEY" help:"Publish key; better in $$TIDINGS_KEY, which other users cannot see."`
-	Topic      string        `placeholder:"TOPIC" help:"Topic to use (default: a new one)."`
-	Anywhere   bool          `name:"yes-load-this-host" help:"Load a host that is not this one."`
-	PID        int           `name:"pid" placeholder:"N" help:"The server's process: report its memory and processor time, with its children's (Linux)."`
-	Dialers    int           `default:"256" placeholder:"N" help:"Connections that are made at the same time (default ${default})."`
-	Patience   time.Duration `default:"5s" placeholder:"DURATION" help:"How long nothing may come before what is missing is lost (default ${default})."`
-	JSON       bool          `name:"json" help:"Print the report as an object."`
-	SVG        string        `name:"svg" placeholder:"FILE" help:"Draw the distribution of latency."`
+	Plain      bool   `help:"The URL is another server's: asked for as it is."`
+	PublishURL string `placeholder:"URL" help:"Where another server takes messages by POST."`
+	Resume     string `placeholder:"NAME" help:"The query argument by which another server's followers say what they got last; over SSE it is Last-Event-ID."`
+	Receipt    string `placeholder:"NAME" help:"The member of another server's JSON receipts that says what a follower got with this message."`
+	Token      string `placeholder:"KEY" help:"Publish key; better in $$TIDINGS_KEY, which other users cannot see."`
+	Topic      string `placeholder:"TOPIC" help:"Topic to use (default: a new one)."`
+	load
 }
 
 // way are the flags of what follows.
@@ -98,6 +104,17 @@ type benchSlowCmd struct {
 	target
 }
 
+type benchEchoCmd struct {
+	URL string `arg:"" name:"url" help:"The URL of a WebSocket that sends back what it gets."`
+
+	Connections int           `default:"100" placeholder:"N" help:"WebSockets (default ${default})."`
+	InFlight    int           `default:"1" placeholder:"N" help:"Messages of each that are on their way (default ${default})."`
+	Binary      bool          `help:"Send binary messages in place of text."`
+	Size        int           `default:"128" placeholder:"BYTES" help:"Size of a message (default ${default})."`
+	For         time.Duration `default:"10s" placeholder:"DURATION" help:"How long (default ${default})."`
+	load
+}
+
 // Help says what all figures mean.
 func (benchCmd) Help() string {
 	return `Latency is counted from the time a message was due to be sent, not from when it was: a server that holds the publisher ` +
@@ -128,14 +145,24 @@ func (benchSlowCmd) Help() string {
 		`and have to get everything or a stated gap. ` + benchCmd{}.Help()
 }
 
+// Help says from when latency counts, and what comes back.
+func (benchEchoCmd) Help() string {
+	return `Each WebSocket sends its next message when one has come back, so that nothing is ever due: latency counts from sending. The ` +
+		`command ends with 1 if a message did not come back, or not as it was sent.`
+}
+
 func (t target) options(s *session) bench.Options {
-	o := bench.Options{
-		URL: t.URL, Plain: t.Plain, PublishURL: t.PublishURL, ResumeArgument: t.Resume, ReceiptField: t.Receipt, Topic: t.Topic, Key: cmp.Or(t.Token, s.lookup("TIDINGS_KEY")),
-		Anywhere: t.Anywhere, PID: t.PID, Dialers: t.Dialers, Patience: t.Patience,
-	}
+	o := t.load.options(s)
+	o.URL, o.Plain, o.PublishURL = t.URL, t.Plain, t.PublishURL
+	o.ResumeArgument, o.ReceiptField, o.Topic, o.Key = t.Resume, t.Receipt, t.Topic, cmp.Or(t.Token, s.lookup("TIDINGS_KEY"))
 	if o.URL == "" && !o.Plain {
 		o.URL = cmp.Or(s.lookup("TIDINGS_GATEWAY"), "http://127.0.0.1:8080")
 	}
+	return o
+}
+
+func (l load) options(s *session) bench.Options {
+	o := bench.Options{Anywhere: l.Anywhere, PID: l.PID, Dialers: l.Dialers, Patience: l.Patience}
 	if terminal(s.stderr) {
 		o.Progress = bench.Line(s.stderr)
 	}
@@ -185,8 +212,16 @@ func (c *benchSlowCmd) run(ctx context.Context, s *session) error {
 	})
 }
 
+func (c *benchEchoCmd) run(ctx context.Context, s *session) error {
+	o := c.options(s)
+	o.URL = c.URL
+	return c.measure(ctx, s, bench.Echo{
+		Options: o, Connections: c.Connections, InFlight: c.InFlight, Binary: c.Binary, Size: c.Size, For: c.For,
+	})
+}
+
 // measure runs a measurement and prints what it found. A run in which messages were lost has found something, too.
-func (t target) measure(ctx context.Context, s *session, m interface {
+func (l load) measure(ctx context.Context, s *session, m interface {
 	Run(context.Context) (*bench.Report, error)
 },
 ) error {
@@ -201,17 +236,17 @@ func (t target) measure(ctx context.Context, s *session, m interface {
 		return err
 	}
 	printing := report.Table
-	if t.JSON {
+	if l.JSON {
 		printing = report.JSON
 	}
-	return errors.Join(err, printing(s.stdout), t.draw(report))
+	return errors.Join(err, printing(s.stdout), l.draw(report))
 }
 
-func (t target) draw(report *bench.Report) error {
-	if t.SVG == "" {
+func (l load) draw(report *bench.Report) error {
+	if l.SVG == "" {
 		return nil
 	}
-	f, err := os.Create(t.SVG)
+	f, err := os.Create(l.SVG)
 	if err != nil {
 		return err
 	}
