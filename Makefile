@@ -20,7 +20,7 @@ JS_DEPS  := js-client/node_modules/.package-lock.json
 E2E_DEPS := test/e2e/node_modules/.package-lock.json
 COMPARE  := test/compare/node_modules/.package-lock.json
 
-.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare fallback-table fuzz cover clean
+.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare soak-sockets fallback-table fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ bench: ## run the Go benchmarks: BENCH=regexp COUNT=n; compare two runs with ben
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
 
-bench-compare: build ## measure the gateway beside yardsticks, and Nchan where it is installed, against the goals: ARGS=flags
+bench-compare: build ## measure the gateway beside yardsticks, Nchan and websocketd where they are installed, against the goals: ARGS=flags
 	$(GO) run ./bench/compare -program bin/tidings $(ARGS)
 
 fallback-table: build $(E2E_DEPS) $(COMPARE) ## measure the client, Socket.IO and SockJS behind a proxy that breaks transports into docs/fallback.md: ARGS=flags
@@ -73,6 +73,9 @@ fallback-table: build $(E2E_DEPS) $(COMPARE) ## measure the client, Socket.IO an
 
 fuzz: ## run every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)
+
+soak-sockets: ## stream a gigabyte through a socket, and have ten thousand vanish
+	TIDINGS_SOAK=1 $(GO) test -count 1 -v -timeout 20m ./test/sockets
 
 cover: ## measure the coverage of the Go tests into coverage.html
 	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...
