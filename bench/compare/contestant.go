@@ -27,9 +27,10 @@ type places struct{ main, second string }
 
 // The names of the contestants.
 const (
-	tidings = "Tidings"
-	bare    = "bare loop"
-	nchan   = "Nchan"
+	tidings    = "Tidings"
+	bare       = "bare loop"
+	nchan      = "Nchan"
+	websocketd = "websocketd"
 )
 
 // The places where Debian puts what Nchan needs.
@@ -47,37 +48,46 @@ func nchanInstalled() bool {
 	return true
 }
 
-func contestants(program, yardstick, dir string) []contestant {
+// programs are what contestants are started by.
+type programs struct {
+	gateway, yardstick, echo string
+	websocketd               string // empty where there is none
+	dir                      string // for what they write
+}
+
+func contestants(of programs) []contestant {
 	all := []contestant{
 		{
 			name: tidings,
 			start: func(at places) (*exec.Cmd, error) {
-				return exec.Command(program, "serve", "--listen", at.main, "--log-level", "warn"), nil
+				return exec.Command(of.gateway, "serve", "--listen", at.main, "--log-level", "warn"), nil
 			},
-			options: func(at places, _, _ string) (bench.Options, bool) {
-				return bench.Options{URL: "http://" + at.main}, true
+			options: func(at places, row, _ string) (bench.Options, bool) {
+				return bench.Options{URL: "http://" + at.main}, !converses(row)
 			},
 		},
 		{
 			name: bare,
 			start: func(at places) (*exec.Cmd, error) {
-				return exec.Command(yardstick, "-listen", at.main, "-accept", at.second, "-keep", fmt.Sprint(missed)), nil
+				return exec.Command(of.yardstick, "-listen", at.main, "-accept", at.second, "-keep", fmt.Sprint(missed)), nil
 			},
 			options: bareOptions,
 		},
 	}
 	if nchanInstalled() {
 		all = append(all, contestant{
-			name: nchan, start: func(at places) (*exec.Cmd, error) { return startNchan(dir, at.main) }, options: nchanOptions,
+			name: nchan, start: func(at places) (*exec.Cmd, error) { return startNchan(of.dir, at.main) }, options: nchanOptions,
 		})
 	}
-	return all
+	return append(all, echoers(of)...)
 }
 
 func bareOptions(at places, row, transport string) (bench.Options, bool) {
 	o := bench.Options{Plain: true, PublishURL: "http://" + at.main + "/publish"}
 	path := map[string]string{"websocket": "/ws", "sse": "/sse", "stream": "/stream", "longpoll": "/longpoll"}[transport]
 	switch {
+	case converses(row):
+		return o, false
 	case row == "publish":
 		o.PublishURL = "http://" + at.main + "/discard"
 		o.URL = o.PublishURL
@@ -94,7 +104,7 @@ func bareOptions(at places, row, transport string) (bench.Options, bool) {
 func nchanOptions(at places, row, transport string) (bench.Options, bool) {
 	o := bench.Options{Plain: true, URL: "http://" + at.main + "/sub", PublishURL: "http://" + at.main + "/pub"}
 	switch row {
-	case "batch", "slow", "burst":
+	case "batch", "slow", "burst", "echo", "exec":
 		return o, false
 	case "storm":
 		o.ResumeArgument, o.ReceiptField = "last_event_id", "last_message_id"

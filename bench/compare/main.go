@@ -1,5 +1,5 @@
-// Command compare measures a gateway, the yardsticks of bench/bare and, where nginx with its module is installed, Nchan, all in one
-// run and by the same load, and prints tables for docs/benchmarks.md, with the goal beside each figure. Each figure is of a server
+// Command compare measures a gateway, the yardsticks of bench/bare and, where they are installed, Nchan (nginx with its module) and websocketd, all
+// in one run and by the same load, and prints tables for docs/benchmarks.md, with the goal beside each figure. Each figure is of a server
 // started for it on a loopback port, with what it costs read from /proc (Linux).
 //
 // Usage:
@@ -29,15 +29,16 @@ import (
 // request is what is asked for on the command line.
 type request struct {
 	sizes
-	program, json string
-	rows          []row
-	repeat        int
+	program, websocketd, json string
+	rows                      []row
+	repeat                    int
 }
 
 func main() {
 	var r request
 	names, storms := "", ""
 	flag.StringVar(&r.program, "program", "bin/tidings", "the gateway's program")
+	flag.StringVar(&r.websocketd, "websocketd", "", "websocketd's program (default: the one that is found)")
 	flag.StringVar(&names, "rows", "", "rows to measure, with commas between them: "+strings.Join(rowNames(), ", ")+" (default: all)")
 	flag.IntVar(&r.repeat, "repeat", 1, "how often each figure is measured; the table has medians")
 	flag.StringVar(&r.json, "json", "", "write all reports to a file")
@@ -131,11 +132,15 @@ func (r *request) run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	yardstick := filepath.Join(dir, "bare")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", yardstick, "./bench/bare").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", dir, "./bench/bare", "./examples/echo").CombinedOutput(); err != nil {
 		return fmt.Errorf("building the yardsticks: %w\n%s", err, out)
 	}
-	all := contestants(r.program, yardstick, dir)
+	if r.websocketd == "" {
+		r.websocketd, _ = exec.LookPath("websocketd") // none is as well
+	}
+	all := contestants(programs{
+		gateway: r.program, yardstick: filepath.Join(dir, "bare"), echo: filepath.Join(dir, "echo"), websocketd: r.websocketd, dir: dir,
+	})
 	plan, done, total := make([][]attempt, len(r.rows)), make(map[key]bool), 0
 	for i, of := range r.rows {
 		plan[i] = r.attempts(of, all, done)
@@ -143,7 +148,10 @@ func (r *request) run(ctx context.Context) error {
 	}
 	fmt.Printf("%d cores, %s/%s, %s; %d repeats.\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, time.Now().Format("2 January 2006"), r.repeat)
 	if !nchanInstalled() {
-		fmt.Println("Nchan is not installed (nginx, libnginx-mod-nchan): its column is empty, and goals beside it are not measured.")
+		fmt.Println("Nchan is not installed (nginx, libnginx-mod-nchan): it has no column, and goals beside it are not measured.")
+	}
+	if r.websocketd == "" {
+		fmt.Println("websocketd is not installed: it has no column, and goals beside it are not measured.")
 	}
 	out := output{Lines: make(map[string][]line)}
 	got, n := make(results), 0

@@ -73,6 +73,8 @@ var rows = []row{
 	{"publish", "Publishing, one message a request", publishJobs, publishLines},
 	{"batch", "Publishing, NDJSON batches", batchJobs, batchLines},
 	{"slow", "Followers that stop reading", slowJobs, slowLines},
+	{"echo", "Sockets that get back what they send", talkJobs("echo", echoTalks), echoLines},
+	{"exec", "Sockets of a program each, cat", talkJobs("exec", execTalks), execLines},
 }
 
 func idleJobs(s sizes) (jobs []job) {

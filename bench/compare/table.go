@@ -49,7 +49,7 @@ type line struct {
 }
 
 // names are the contestants in the order of the columns.
-var names = []string{tidings, bare, nchan}
+var names = []string{tidings, bare, nchan, websocketd}
 
 func (got results) line(k key, figure, format string, of func(*bench.Report) float64) line {
 	l := line{Figure: figure, Values: make(map[string]string), ours: math.NaN(), others: make(map[string]float64)}
@@ -176,8 +176,11 @@ func (l line) ratio(goal string, other float64, holds func(float64) bool) line {
 	return l.met(goal, holds(ratio))
 }
 
-// write prints lines as a table.
+// write prints lines as a table. Who has taken no part has no column.
 func write(w io.Writer, title string, lines []line) {
+	names := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return name != tidings && !slices.ContainsFunc(lines, func(l line) bool { return l.Values[name] != "" })
+	})
 	fmt.Fprintf(w, "\n### %s\n\n| figure | %s | goal | ratio | met |\n|---|%s---|---|---|\n",
 		title, strings.Join(names, " | "), strings.Repeat("---|", len(names)))
 	for _, l := range lines {

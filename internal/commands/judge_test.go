@@ -22,6 +22,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^(make|npm|go test|go generate|cd|\.ci/run)\b`), (*visit).exists},
 	{regexp.MustCompile(`^tidings( serve( .*)?)?$`), (*visit).serves},
 	{regexp.MustCompile(`^go run \./examples/embed$`), (*visit).embeds},
+	{regexp.MustCompile(`^go run \./examples/echo$`), (*visit).echoes},
 	{regexp.MustCompile(`^go run \./examples/(news|weather)\b.* --once\b`), (*visit).ends},
 	{regexp.MustCompile(`^go run \./examples/(news|weather)\b`), (*visit).publishes},
 	{regexp.MustCompile(`^(curl -N|tidings follow) `), (*visit).follows},
@@ -90,6 +91,13 @@ func (v *visit) embeds(text string) {
 	if page := v.get("http://" + v.embed + "/"); !strings.Contains(page, "/push/tidings.js") {
 		v.t.Errorf("the page is %s", page)
 	}
+	v.serving = append(v.serving, p)
+}
+
+// echoes leaves the example running, where the page's measurement looks for it.
+func (v *visit) echoes(text string) {
+	p := v.start(text + " --listen " + v.embed)
+	p.until("it says where it listens", func() bool { return strings.Contains(p.out.text(), "ws://"+v.embed+"/echo") })
 	v.serving = append(v.serving, p)
 }
 
@@ -184,7 +192,7 @@ var (
 // shorter are the flags with which a measurement takes a second.
 var shorter = map[string]string{
 	"idle": "--connections 20 --hold 1ms", "fanout": "--followers 20 --for 1s", "publish": "--connections 4 --for 1s",
-	"storm": "--clients 20 --for 1s", "slow": "--stalled 5 --followers 5 --for 1s",
+	"storm": "--clients 20 --for 1s", "slow": "--stalled 5 --followers 5 --for 1s", "echo": "--connections 4 --for 1s",
 }
 
 // measures runs a measurement, shorter than the page has it, at the gateway: nothing is lost, and there is a report.
