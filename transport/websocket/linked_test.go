@@ -33,8 +33,8 @@ func (c *sluice) Write(parts [][]byte) (int, error) {
 
 func (c *sluice) Finish(parts [][]byte) { c.all.Write(slices.Concat(parts...)) }
 
-// said are the messages that bytes of a server are.
-func said(b []byte) (all []string, err error) {
+// messagesOf are the messages that bytes of a server are.
+func messagesOf(b []byte) (all []string, err error) {
 	m := messages{frames: frames{state: ws.StateClientSide, limit: 1 << 20, deflates: true}, hear: func(op ws.OpCode, payload []byte) error {
 		all = append(all, fmt.Sprintf("%x %s", op, payload))
 		return nil
@@ -91,7 +91,7 @@ func TestLinkedWrites(t *testing.T) {
 		conn.room = 1 << 20
 		l.Carry(socket.Load{Ack: ack})
 		next, acked := uint64(6), uint64(0)
-		all, err := said(conn.all.Bytes())
+		all, err := messagesOf(conn.all.Bytes())
 		if err != nil {
 			t.Fatal(err)
 		}
