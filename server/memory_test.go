@@ -43,20 +43,16 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 				w.begin(http.StatusInternalServerError)
 				return
 			}
+			w.body.CloseWithError(ctx.Err()) // who has left is not answered
 			w.begin(http.StatusOK)
-			w.body.Close()
 		}()
 		m.ServeHTTP(w, in)
 	}()
 	select {
 	case <-w.begun:
 	case <-ctx.Done():
-		select {
-		case <-w.begun:
-		default:
-			out.Close()
-			return nil, ctx.Err()
-		}
+		out.Close()
+		return nil, ctx.Err()
 	}
 	return &http.Response{
 		StatusCode: w.status, Header: w.sent, Request: r, ProtoMajor: 2, Body: &leaving{out, leave},
