@@ -74,7 +74,7 @@ func (s *Server) link(c *call, v *socketVisit, asked *websocket.Upgrade) error {
 	}
 	offer := v.offer
 	if offer.Cheaper != nil && s.press.Level() != fallback.Normal {
-		offer = offer.Cheaper
+		offer = ownPolls(offer.Cheaper)
 	}
 	c.w.status, err = asked.Link(park.HTTP(c.w.ResponseWriter, c.r), to, o, websocket.LinkTerms{Offer: *offer, Node: s.options.Node})
 	return err

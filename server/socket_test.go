@@ -85,7 +85,7 @@ func TestSocketRequest(t *testing.T) {
 	s := startSocket(t, Options{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "/a b/", func(s *Socket) { got <- s.Request() })
 	s.dialSocket("/a%20b/c%2Fd?x=1&y=%20&tidings=abcdefghijklmnop&n=1", http.Header{
 		"X-Forwarded-For": {"192.0.2.7"}, "X-Other": {"1", "2"},
-	}, "p", "q")
+	}, websocket.SocketProtocol, "p", "q")
 	r := <-got
 	if r.Path != "/a b/c/d" || r.Query != "x=1&y=%20" || r.Remote != "192.0.2.7" || r.Secure || strings.Join(r.Protocols, " ") != "p q" ||
 		strings.Join(r.Header["X-Other"], " ") != "1 2" || r.Host != strings.TrimPrefix(s.url, "http://") {
