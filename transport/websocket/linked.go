@@ -85,7 +85,6 @@ type linked struct {
 
 	// What follows is the loop's.
 	messages messages
-	objects  wire.SocketReader
 	up       uint64 // the number of the last frame that has come
 	unsaid   int    // frames that came and were not acknowledged, as far as is known here
 	unsaidB  int    // their bytes

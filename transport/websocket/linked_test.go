@@ -117,3 +117,44 @@ func TestLinkedWrites(t *testing.T) {
 		}
 	})
 }
+
+// FuzzLinked: whatever comes, in whatever pieces, as much of it is taken, and the link ends or not.
+func FuzzLinked(f *testing.F) {
+	for _, text := range []string{"=a", "+a", `{"seq":1,"data":"a"}`, `{"seq":1,"close":{"code":1000}}`, `{"ack":{"seq":0}}`, `{"id":1,"ping":true}`, "x", ""} {
+		f.Add(slices.Concat(masked(opText, true, text), masked(opBinary, true, "\x00b"), masked(opBinary, true, "\x01")), uint8(3))
+	}
+	f.Add(rsv(rsv1, masked(opText, true, packed("=a"))), uint8(1))
+	f.Add(slices.Concat(masked(opPing, true, "a"), masked(opClose, true, "\x03\xe8")), uint8(1))
+	f.Fuzz(func(t *testing.T, in []byte, size uint8) {
+		taken, over := linkedTakes(t, in)
+		if inPieces, overToo := linkedTakes(t, slices.Collect(slices.Chunk(in, int(size)+1))...); inPieces != taken || overToo != over {
+			t.Errorf("whole: %d, %v; in pieces: %d, %v", taken, over, inPieces, overToo)
+		}
+	})
+}
+
+// linkedTakes gives a link what comes, and returns how many frames its socket has taken and whether the link has ended.
+func linkedTakes(t *testing.T, pieces ...[]byte) (taken uint64, over bool) {
+	set := socket.NewSet()
+	defer set.Close()
+	o := &socket.Opening{
+		Path: &socket.Path{Name: "/", Handler: func(s *socket.Socket) { <-s.Context().Done() }, Options: socket.Options{MessageBytes: 100}},
+		ID:   "0123456789abcdef", Request: &socket.Request{}, Transport: "websocket",
+	}
+	s, err := set.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &linked{socket: s, conn: &sluice{fakeConn: fakeConn{room: 1 << 30}}, copies: true}
+	l.messages = messages{frames: frames{state: ws.StateServerSide, limit: 10_000, deflates: true}, hear: (*linkedEars)(l).hear}
+	w, err := s.Attach(l, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.begin(&w, &LinkTerms{})
+	s.Ready(l)
+	for _, piece := range pieces {
+		(*linkedEars)(l).Data(bytes.Clone(piece))
+	}
+	return s.Taken(), l.messages.ended
+}

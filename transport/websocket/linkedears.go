@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/gobwas/ws"
 
@@ -101,9 +102,13 @@ func (e *linkedEars) hear(op ws.OpCode, payload []byte) error {
 	return e.put(f)
 }
 
+var objectReaders = sync.Pool{New: func() any { return new(wire.SocketReader) }}
+
 // hearObject takes an object.
 func (e *linkedEars) hearObject(object []byte) error {
-	up, err := e.objects.Read(object)
+	reader := objectReaders.Get().(*wire.SocketReader)
+	defer objectReaders.Put(reader) // what it has read is lent
+	up, err := reader.Read(object)
 	if err != nil {
 		return errBadRequest
 	}
