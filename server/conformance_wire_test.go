@@ -6,6 +6,9 @@ import (
 	"testing"
 )
 
+// safari agrees on permessage-deflate and then fails on what is deflated.
+const safari = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15"
+
 // TestConformanceOpening sees what the suite does not: what each part of a handshake is answered with (RFC 6455 section 4.2.2).
 func TestConformanceOpening(t *testing.T) {
 	address := conformingServer(t)
@@ -43,6 +46,11 @@ func TestConformanceOpening(t *testing.T) {
 		"deflate, second offer": {
 			101, "Sec-Websocket-Extensions", "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12",
 			handshake("/echo", "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=12\r\n"),
+		},
+
+		"deflate in Safari": {
+			101, "Sec-Websocket-Extensions", "",
+			handshake("/echo", "Sec-WebSocket-Extensions: permessage-deflate\r\nUser-Agent: "+safari+"\r\n"),
 		},
 
 		"POST":                 {405, "Allow", "GET", change("GET", "POST")},

@@ -178,7 +178,9 @@ func (s *Server) serveSocket(c *call, p *socket.Path, app, ours string, upgrade 
 		return nil
 	}
 	handshake := transport.HandshakeOf(c.r)
-	asked, err := websocket.CheckSocket(&handshake, !p.Options.NoDeflate && !s.options.NoDeflate)
+	q := inquiryOf(c)
+	deflates := !p.Options.NoDeflate && !s.options.NoDeflate && fallback.QuirksOf(q.userAgent).Deflates()
+	asked, err := websocket.CheckSocket(&handshake, deflates)
 	if err != nil {
 		return err
 	}
@@ -186,7 +188,6 @@ func (s *Server) serveSocket(c *call, p *socket.Path, app, ours string, upgrade 
 		return s.linkSocket(c, p, app, ours, asked)
 	}
 	c.entry.kind = transport.WebSocket
-	q := inquiryOf(c)
 	wish := fallback.Wish{Transport: transport.WebSocket.String()}
 	if _, off := s.ladder.Choose(wish, s.ladder.Rungs(s.clientOf(&q), nil)); off != nil {
 		return off

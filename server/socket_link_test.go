@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -206,7 +207,7 @@ func TestLinkedRefusals(t *testing.T) {
 		})
 	}
 	_, response := askRaw(t, address, handshake("/echo?tidings="+label, "Sec-WebSocket-Protocol: chat\r\n"))
-	if response.StatusCode != 400 {
+	if response.StatusCode != http.StatusBadRequest {
 		t.Errorf("without the subprotocol: %s", response.Status)
 	}
 }
