@@ -99,7 +99,12 @@ func (c *Client) do(req *http.Request, want ...int) (*http.Response, error) {
 	if c.options.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.options.Key)
 	}
-	resp, err := c.options.HTTPClient.Do(req)
+	return send(c.options.HTTPClient, req, want...)
+}
+
+// send sends a request as it is; its answers are those of do.
+func send(by *http.Client, req *http.Request, want ...int) (*http.Response, error) {
+	resp, err := by.Do(req)
 	if err != nil {
 		if ctx := req.Context(); ctx.Err() != nil {
 			return nil, context.Cause(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -71,4 +72,18 @@ func refusal(resp *http.Response) *Error {
 		e.Title, e.Detail, e.Code, e.Transports = p.Title, p.Detail, p.Code, offered(p.Offer)
 	}
 	return e
+}
+
+// goodbye is what ended a stream.
+func goodbye(b *transport.Bye) *Error {
+	return &Error{
+		Close: b.Code, Code: b.Reason, RetryAfter: time.Duration(b.RetryMS) * time.Millisecond, Transports: offered(b.Offer),
+	}
+}
+
+func offered(o *transport.Offer) []string {
+	if o == nil {
+		return nil
+	}
+	return slices.Clone(o.Transports)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
 
 	"tidings/gateway"
@@ -107,11 +106,12 @@ func (f *following) run(ctx context.Context, yield func(Event) bool) error {
 			continue // from a transport that worked: at most once in the ladder's time
 		}
 		lasted := time.Since(began)
-		floor, final := f.judge(kind, err, spoke, lasted)
+		old := lasted >= f.c.age
+		floor, final := f.ladder.judge(kind, err, spoke, old, time.Now())
 		if final {
 			return err
 		}
-		if spoke && lasted >= f.c.age {
+		if spoke && old {
 			failures = 0
 		}
 		failures++
@@ -123,27 +123,6 @@ func (f *following) run(ctx context.Context, yield func(Event) bool) error {
 			return err
 		}
 	}
-}
-
-// judge decides what the end of a connection says about its transport, how long to wait at least, and whether to give up.
-func (f *following) judge(kind transport.Kind, err error, spoke bool, lasted time.Duration) (floor time.Duration, final bool) {
-	var refused *Error
-	switch {
-	case !errors.As(err, &refused):
-		f.ladder.ended(kind, err, spoke, lasted >= f.c.age, time.Now())
-		return 0, false
-	case refused.transportOff():
-		return 0, !f.ladder.off(kind, refused.Transports)
-	case refused.pressed() && f.ladder.cheapen(refused.Transports, time.Now()):
-		return 0, false
-	case refused.temporary():
-		// A goodbye or a busy gateway: not the transport's fault.
-		return refused.RetryAfter, false
-	case refused.Code == "":
-		// Not our gateway's words: something on the way refuses this transport, and maybe not the next.
-		return 0, !f.ladder.off(kind, nil)
-	}
-	return 0, true
 }
 
 // connection reads from one connection until it ends. It reports whether the gateway has spoken on it.
@@ -160,10 +139,7 @@ func (f *following) connection(ctx context.Context, kind transport.Kind, yield f
 			return spoke, err
 		}
 		if o.Bye != nil {
-			return spoke, &Error{
-				Close: o.Bye.Code, Code: o.Bye.Reason, RetryAfter: time.Duration(o.Bye.RetryMS) * time.Millisecond,
-				Transports: offered(o.Bye.Offer),
-			}
+			return spoke, goodbye(o.Bye)
 		}
 		if !spoke && (o.Hello != nil || o.page != nil) {
 			spoke = true
@@ -187,13 +163,6 @@ func (f *following) connection(ctx context.Context, kind transport.Kind, yield f
 	}
 }
 
-func offered(o *transport.Offer) []string {
-	if o == nil {
-		return nil
-	}
-	return slices.Clone(o.Transports)
-}
-
 // source is one connection as a series of objects.
 type source interface {
 	next() (object, error)
@@ -203,7 +172,7 @@ type source interface {
 func (f *following) open(ctx context.Context, kind transport.Kind) (source, error) {
 	switch kind {
 	case transport.WebSocket:
-		return f.openSocket(ctx)
+		return f.openWebSocket(ctx)
 	case transport.SSE, transport.Stream:
 		return f.openStream(ctx, kind)
 	}

@@ -85,3 +85,24 @@ func (l *ladder) ended(kind transport.Kind, err error, spoke, old bool, now time
 	l.young[kind] = 0
 	l.shun[kind] = now.Add(l.relent)
 }
+
+// judge decides what the end of a connection says about its transport, how long to wait at least, and whether to give up.
+func (l *ladder) judge(kind transport.Kind, err error, spoke, old bool, now time.Time) (floor time.Duration, final bool) {
+	var refused *Error
+	switch {
+	case !errors.As(err, &refused):
+		l.ended(kind, err, spoke, old, now)
+		return 0, false
+	case refused.transportOff():
+		return 0, !l.off(kind, refused.Transports)
+	case refused.pressed() && l.cheapen(refused.Transports, now):
+		return 0, false
+	case refused.temporary():
+		// A goodbye or a busy gateway: not the transport's fault.
+		return refused.RetryAfter, false
+	case refused.Code == "":
+		// Not our gateway's words: something on the way refuses this transport, and maybe not the next.
+		return 0, !l.off(kind, nil)
+	}
+	return 0, true
+}

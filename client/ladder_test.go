@@ -76,7 +76,7 @@ func TestWatch(t *testing.T) {
 		w := newWatch(t.Context(), 5*time.Second)
 		defer w.close()
 		time.Sleep(4 * time.Second)
-		w.heard(object{Hello: &hello{PingMS: 20_000}})
+		w.hears(object{Hello: &hello{PingMS: 20_000}})
 		time.Sleep(31 * time.Second)
 		if w.ctx.Err() != nil {
 			t.Error("dead before 1.5 heartbeats and 2 s")

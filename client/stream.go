@@ -34,14 +34,22 @@ func newWatch(ctx context.Context, limit time.Duration) *watch {
 	return w
 }
 
-// heard notes that an object came; a hello also says how long silence may last: dead is 1.5 heartbeats and 2 s.
-func (w *watch) heard(o object) {
+// hears notes that an object came; a hello also says how long silence may last.
+func (w *watch) hears(o object) {
 	if o.Hello != nil && o.Hello.PingMS > 0 {
-		ping := time.Duration(min(o.Hello.PingMS, 3_600_000)) * time.Millisecond
-		w.limit = ping + ping/2 + 2*time.Second
+		w.limit = silence(heartbeat(o.Hello.PingMS))
 	}
-	w.timer.Reset(w.limit)
+	w.heard()
 }
+
+// heard notes that something came.
+func (w *watch) heard() { w.timer.Reset(w.limit) }
+
+// heartbeat reads ping_ms.
+func heartbeat(ms int) time.Duration { return time.Duration(min(ms, 3_600_000)) * time.Millisecond }
+
+// silence is how long nothing may come before a connection counts as dead: 1.5 heartbeats and 2 s.
+func silence(ping time.Duration) time.Duration { return ping + ping/2 + 2*time.Second }
 
 func (w *watch) close() {
 	w.timer.Stop()
@@ -104,7 +112,7 @@ func (s *stream) next() (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	s.watch.heard(o)
+	s.watch.hears(o)
 	return o, nil
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -16,45 +17,59 @@ import (
 // protocol is the subprotocol by which a WebSocket carries objects.
 const protocol = "tidings.v1"
 
-// socket is a WebSocket.
-type socket struct {
+// webSocket is a WebSocket that a follow reads.
+type webSocket struct {
 	watch *watch
 	conn  *websocket.ClientConn
 	free  func() bool // takes the watch's hand off the connection
 }
 
-// openSocket connects by WebSocket. The HTTP client has no part in it, but its TLS configuration.
-func (f *following) openSocket(ctx context.Context) (source, error) {
+// openWebSocket connects by WebSocket. The HTTP client has no part in it, but its TLS configuration.
+func (f *following) openWebSocket(ctx context.Context) (source, error) {
 	w := newWatch(ctx, f.c.hello)
 	header := http.Header{}
 	if f.c.options.Key != "" {
 		header.Set("Authorization", "Bearer "+f.c.options.Key)
 	}
 	d := websocket.Dialer{Header: header, Protocols: []string{protocol}, MessageBytes: f.c.options.EventBytes}
-	if t, ok := f.c.options.HTTPClient.Transport.(*http.Transport); ok {
-		d.TLS = t.TLSClientConfig
-	}
-	at := f.c.url("", f.query(transport.WebSocket, ""))
-	conn, err := d.Dial(w.ctx, "ws"+strings.TrimPrefix(at, "http")) // http: to ws:, https: to wss:
+	d.TLS = tlsOf(f.c.options.HTTPClient)
+	conn, err := dialWebSocket(w, d, f.c.url("", f.query(transport.WebSocket, "")))
 	if err != nil {
-		defer w.close()
-		if refused, ok := errors.AsType[*websocket.RefusedError](err); ok {
-			return nil, refusal(&http.Response{
-				StatusCode: refused.Status, Header: refused.Header, Body: io.NopCloser(bytes.NewReader(refused.Body)),
-			})
-		}
-		if w.ctx.Err() != nil {
-			return nil, context.Cause(w.ctx)
-		}
-		return nil, unreachable(err)
+		w.close()
+		return nil, err
 	}
-	s := &socket{watch: w, conn: conn}
+	s := &webSocket{watch: w, conn: conn}
 	// A read knows no context: a deadline in the past ends it.
 	s.free = context.AfterFunc(w.ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	return s, nil
 }
 
-func (s *socket) next() (object, error) {
+// tlsOf returns the TLS configuration of an HTTP client, nil for the default.
+func tlsOf(c *http.Client) *tls.Config {
+	if t, ok := c.Transport.(*http.Transport); ok {
+		return t.TLSClientConfig
+	}
+	return nil
+}
+
+// dialWebSocket connects to an http: or https: URL. Its errors are those of requests.
+func dialWebSocket(w *watch, d websocket.Dialer, at string) (*websocket.ClientConn, error) {
+	conn, err := d.Dial(w.ctx, "ws"+strings.TrimPrefix(at, "http")) // http: to ws:, https: to wss:
+	if err == nil {
+		return conn, nil
+	}
+	if refused, ok := errors.AsType[*websocket.RefusedError](err); ok {
+		return nil, refusal(&http.Response{
+			StatusCode: refused.Status, Header: refused.Header, Body: io.NopCloser(bytes.NewReader(refused.Body)),
+		})
+	}
+	if w.ctx.Err() != nil {
+		return nil, context.Cause(w.ctx)
+	}
+	return nil, unreachable(err)
+}
+
+func (s *webSocket) next() (object, error) {
 	for {
 		text, isText, err := s.conn.Read()
 		var closed *websocket.CloseError
@@ -72,12 +87,12 @@ func (s *socket) next() (object, error) {
 		if err != nil {
 			return object{}, err
 		}
-		s.watch.heard(o)
+		s.watch.hears(o)
 		return o, nil
 	}
 }
 
-func (s *socket) close() {
+func (s *webSocket) close() {
 	s.free()
 	_ = s.conn.Close(1000, "") // whether the other side hears it or not, the connection is gone
 	s.watch.close()
