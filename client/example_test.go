@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http/httptest"
@@ -12,6 +13,18 @@ import (
 // exampleGateway stands in for the gateway that a program would find somewhere.
 func exampleGateway() (url string, stop func()) {
 	s, err := server.New(server.Options{})
+	if err != nil {
+		panic(err)
+	}
+	err = s.Socket("/shout", func(socket *server.Socket) {
+		for {
+			m, err := socket.Receive()
+			if err != nil {
+				return
+			}
+			_ = socket.Send(m.Kind, bytes.ToUpper(m.Data)) // if it fails, so does the next Receive
+		}
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -65,4 +78,29 @@ func ExampleClient_Follow() {
 	// Output:
 	// weather/paris Rain from noon
 	// weather/paris Sunny
+}
+
+func ExampleDial() {
+	url, stop := exampleGateway()
+	defer stop()
+
+	socket, err := client.Dial(context.Background(), url+"/shout", client.DialOptions{})
+	if err != nil {
+		panic(err)
+	}
+	if err := socket.Send(client.Text, []byte("is anybody there?")); err != nil {
+		panic(err)
+	}
+	answer, err := socket.Receive()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(string(answer.Data))
+
+	_ = socket.Close(1000, "")
+	<-socket.Context().Done() // everything that was sent has arrived, and the handler knows
+	fmt.Println(context.Cause(socket.Context()))
+	// Output:
+	// IS ANYBODY THERE?
+	// socket closed with 1000
 }

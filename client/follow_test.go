@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,7 +75,7 @@ func TestFollow(t *testing.T) {
 			if kind > transport.Stream {
 				after = 64 << 10 // an answer has to get through whole
 			}
-			c := newClient(t, cutter(t, url, after), client.Options{})
+			c := newClient(t, newRoad(t, url, func() (up, down int) { return 0, after }).url, client.Options{})
 			const each = 150
 			publish(t, s, "a/x", each)
 			publish(t, s, "b", each)
@@ -111,70 +110,6 @@ func TestFollow(t *testing.T) {
 				t.Error("nothing broke: the test shows nothing")
 			}
 		})
-	}
-}
-
-// cutter is a way to a gateway that cuts each connection after a number of bytes down.
-func cutter(t testing.TB, to string, after int) (url string) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	var mu sync.Mutex // guards open
-	open := map[net.Conn]bool{}
-	t.Cleanup(func() {
-		ln.Close()
-		mu.Lock()
-		for c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		wg.Wait()
-	})
-	wg.Go(func() {
-		for {
-			down, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			up, err := net.Dial("tcp", to[len("http://"):])
-			if err != nil {
-				down.Close()
-				continue
-			}
-			mu.Lock()
-			open[down], open[up] = true, true
-			mu.Unlock()
-			end := func() { down.Close(); up.Close() }
-			wg.Go(func() {
-				defer end()
-				relay(up, down, 0)
-			})
-			wg.Go(func() {
-				defer end()
-				relay(down, up, after)
-			})
-		}
-	})
-	return "http://" + ln.Addr().String()
-}
-
-// relay copies until one side ends, or most bytes were copied.
-func relay(to, from net.Conn, most int) {
-	buf := make([]byte, 512)
-	for sent := 0; most == 0 || sent < most; {
-		n, err := from.Read(buf)
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-			sent += n
-		}
-		if err != nil {
-			return
-		}
 	}
 }
 
