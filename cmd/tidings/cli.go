@@ -25,6 +25,7 @@ type grammar struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run a gateway (the default)."`
 	Publish publishCmd `cmd:"" help:"Publish a message."`
 	Follow  followCmd  `cmd:"" help:"Follow topics and print what comes."`
+	Socket  socketCmd  `cmd:"" help:"Talk over a socket: lines out, messages in."`
 	Exec    execCmd    `cmd:"" help:"Have a program serve sockets, one run for each client."`
 	Bench   benchCmd   `cmd:"" help:"Load a gateway or another server, and measure it."`
 	Config  configCmd  `cmd:"" help:"Look at the configuration."`

@@ -61,7 +61,7 @@ func exitOf(err error) exitCode {
 	case err == nil, errors.Is(err, context.Canceled):
 		return exitOK
 	case errors.As(err, &mistakes), errors.As(err, &usage), errors.Is(err, gateway.ErrTopic),
-		errors.Is(err, gateway.ErrReserved), errors.Is(err, gateway.ErrSince):
+		errors.Is(err, gateway.ErrReserved), errors.Is(err, gateway.ErrSince), errors.Is(err, client.ErrSocketURL):
 		return exitUsage
 	case errors.As(err, &refused), errors.Is(err, bench.ErrRefused):
 		return exitRefused

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tidings/metrics"
+	"tidings/server"
 	"tidings/transport/websocket"
 )
 
@@ -33,7 +38,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"gateway": startGateway, "code": exitsWith, "scrape": scrape, "await": await, "talk": talk},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"gateway": startGateway, "code": exitsWith, "scrape": scrape, "await": await, "talk": talk, "sockets": startSockets},
 	})
 }
 
@@ -67,6 +72,39 @@ func startGateway(ts *testscript.TestScript, neg bool, args []string) {
 		ended <- code
 		ts.Fatalf("the gateway ended with %d", code)
 	}
+}
+
+// startSockets serves sockets as a Go program does and sets $URL: /shout, /count (which closes with the code that it is asked for), /asked
+// (which tells what it was asked with) and /no (which refuses).
+func startSockets(ts *testscript.TestScript, _ bool, _ []string) {
+	s, err := server.New(server.Options{PollInterval: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	ts.Check(err)
+	ts.Check(s.Socket("/shout", func(socket *server.Socket) {
+		for m, err := socket.Receive(); err == nil; m, err = socket.Receive() {
+			_ = socket.Send(m.Kind, bytes.ToUpper(m.Data)) // then the next Receive fails too
+		}
+	}))
+	ts.Check(s.Socket("/count", func(socket *server.Socket) {
+		for i := range 3 {
+			_ = socket.Send(server.Text, fmt.Append(nil, i+1))
+		}
+		if code, ok := strings.CutPrefix(socket.Request().Query, "code="); ok {
+			n, _ := strconv.Atoi(code)
+			_ = socket.Close(uint16(n), "enough")
+		}
+	}))
+	ts.Check(s.Socket("/asked", func(socket *server.Socket) {
+		_ = socket.Send(server.Text, []byte(socket.Protocol()+" "+socket.Request().Header.Get("X-Name")))
+	}, server.SocketOptions{Protocols: []string{"chat"}}))
+	ts.Check(s.Socket("/no", func(*server.Socket) {}, server.SocketOptions{Accept: func(*server.SocketRequest) (string, error) {
+		return "", &server.SocketRefusedError{Status: http.StatusTeapot, Detail: "not today"}
+	}}))
+	web := httptest.NewServer(s)
+	ts.Defer(func() {
+		ts.Check(s.Close())
+		web.Close()
+	})
+	ts.Setenv("URL", web.URL)
 }
 
 func env(ts *testscript.TestScript) []string {

@@ -30,6 +30,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^tidings publish `), (*visit).stores},
 	{regexp.MustCompile(`^tidings (config|version)\b`), (*visit).says},
 	{regexp.MustCompile(`^tidings exec `), (*visit).execs},
+	{regexp.MustCompile(`^(echo hello \| )?tidings socket `), (*visit).talks},
 	{regexp.MustCompile(`^tidings bench `), (*visit).measures},
 	{regexp.MustCompile(`^curl .*/pressure$`), (*visit).presses},
 	{regexp.MustCompile(`^curl .*-d `), (*visit).receives},
