@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -36,14 +35,6 @@ type inbox struct {
 	messages, bytes uint64 // that have come, for statistics
 }
 
-// piece is a message, or as much of one as came at a time.
-type piece struct {
-	data   []byte
-	kind   Kind
-	more   bool
-	packed bool
-}
-
 // wish is what a handler waits for.
 type wish uint8
 
@@ -52,15 +43,6 @@ const (
 	aMessage
 	aPiece
 )
-
-const (
-	// pieceCost is what a piece costs beside its bytes.
-	pieceCost = 64
-	// pieceBytes is how far pieces of a message are put together.
-	pieceBytes = 64 << 10
-)
-
-func (p *piece) cost() int { return len(p.data) + pieceCost }
 
 // The errors of [Socket.Put].
 var (
@@ -138,15 +120,13 @@ func (u *inbox) put(f *Frame, o *Options) (ack uint64, more bool, err error) {
 	return u.taken, !u.deaf, nil
 }
 
-// keep puts a frame's payload behind the rest, and together with what came of the same message, as long as that is not much, or is wanted
-// as a whole.
+// keep puts a frame's payload behind the rest, and together with what came of the same message, as long as that is not much.
 func (u *inbox) keep(f *Frame) {
-	if n := len(u.pieces); n > u.head {
+	if n := len(u.pieces); n > u.head && u.pieces[n-1].more {
 		last := &u.pieces[n-1]
-		if last.more && (len(last.data)+len(f.Data) <= pieceBytes || u.waiting == aMessage) {
-			last.data = append(last.data, f.Data...)
-			last.more = f.More
-			u.cost += len(f.Data)
+		before := last.cost()
+		if last.join(f) {
+			u.cost += last.cost() - before
 			return
 		}
 	}
@@ -155,9 +135,18 @@ func (u *inbox) keep(f *Frame) {
 		clear(u.pieces[n:])
 		u.pieces, u.head = u.pieces[:n], 0
 	}
-	p := piece{data: bytes.Clone(f.Data), kind: f.Kind, more: f.More, packed: u.packed}
+	p := newPiece(f, u.packed)
 	u.pieces = append(u.pieces, p)
 	u.cost += p.cost()
+}
+
+// pass lets go of what came of a message that a Reader had, and that is not read to its end.
+func (u *inbox) pass() {
+	for u.rest && len(u.pieces) > u.head {
+		p := u.pop()
+		u.rest = p.more
+		p.free()
+	}
 }
 
 // pop takes the first piece out.
@@ -295,10 +284,7 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 	u := &s.up
 	u.mu.Lock()
 	for {
-		for u.rest && len(u.pieces) > u.head { // of a message that a Reader had
-			u.rest = u.pop().more
-		}
-		if u.whole > 0 && !u.rest {
+		if u.pass(); u.whole > 0 && !u.rest {
 			break
 		}
 		if u.end != nil {
@@ -306,10 +292,10 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 		}
 		u.await(s, aMessage)
 	}
-	first := u.pop()
-	for p := first; p.more; {
-		p = u.pop()
-		first.data = append(first.data, p.data...)
+	var few [4]piece
+	pieces := append(few[:0], u.pop())
+	for pieces[len(pieces)-1].more {
+		pieces = append(pieces, u.pop())
 	}
 	u.asked = true
 	resume := u.listen(&s.path.options)
@@ -317,7 +303,8 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 	if resume {
 		s.resume()
 	}
-	return Message{first.kind, first.data}, first.packed, nil
+	kind, packed := pieces[0].kind, pieces[0].packed
+	return Message{kind, together(pieces)}, packed, nil
 }
 
 // await waits for what comes. u.mu is held, but not meanwhile.
@@ -349,10 +336,7 @@ func (s *Socket) Reader() (Kind, io.Reader, error) {
 	u := &s.up
 	u.mu.Lock()
 	for {
-		for u.rest && len(u.pieces) > u.head {
-			u.rest = u.pop().more
-		}
-		if !u.rest && len(u.pieces) > u.head {
+		if u.pass(); !u.rest && len(u.pieces) > u.head {
 			break
 		}
 		if u.end != nil {
@@ -380,7 +364,8 @@ func (s *Socket) Reader() (Kind, io.Reader, error) {
 type reader struct {
 	socket *Socket
 	number uint64
-	left   []byte // of the piece that was taken last
+	piece  piece  // that was taken last
+	left   []byte // of it
 	last   bool   // it was the last
 }
 
@@ -401,8 +386,9 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next returns the next piece of the message, [io.EOF] behind the last.
+// next returns the next piece of the message, [io.EOF] behind the last. It is lent until the next call.
 func (r *reader) next() ([]byte, error) {
+	r.piece.free()
 	s := r.socket
 	u := &s.up
 	u.mu.Lock()
@@ -415,14 +401,14 @@ func (r *reader) next() ([]byte, error) {
 			u.mu.Unlock()
 			return nil, errPassed
 		case len(u.pieces) > u.head:
-			p := u.pop()
-			u.rest, r.last = p.more, !p.more
+			r.piece = u.pop()
+			u.rest, r.last = r.piece.more, !r.piece.more
 			resume := u.listen(&s.path.options)
 			u.mu.Unlock()
 			if resume {
 				s.resume()
 			}
-			return p.data, nil
+			return r.piece.data, nil
 		case u.end != nil:
 			return nil, u.ends(s)
 		}
