@@ -152,7 +152,7 @@ func (l line) atLeastTimes(times float64, name string) line {
 }
 
 func (l line) times(sign string, times float64, name string, holds func(float64) bool) line {
-	goal := fmt.Sprintf("%s %g × %s", sign, times, name)
+	goal := fmt.Sprintf("%s %.3g × %s", sign, times, name)
 	other, ok := l.others[name]
 	if !ok {
 		l.Goal, l.Met = goal, "not measured"
