@@ -36,7 +36,7 @@ func (s *Socket) say(words CloseError) {
 	}
 	s.said, s.words = true, words
 	s.bound = s.set.now().Add(s.path.options.CloseTime)
-	s.out.behind = nil
+	s.out.forgo()
 	s.out.room.Broadcast()
 	s.push(Frame{Kind: Close, Code: words.Code, Reason: words.Reason}, false, nil)
 	s.settle()
@@ -123,12 +123,16 @@ func (s *Socket) Fail(code uint16, reason string) {
 
 // fail ends the socket and says why. s.mu is held.
 func (s *Socket) fail(e CloseError) {
+	left := s.out.empty()
 	if s.end == nil {
 		s.finish(&e)
 	}
-	if s.said { // that was our last word
-		s.abandon(End{Over: s.out.empty()})
+	if s.said && left { // that was our last word
+		s.abandon(End{Over: true})
 		return
+	}
+	if s.said && s.failure == nil && s.words.Code != codeNone { // it has not left
+		e.Code, e.Reason = s.words.Code, s.words.Reason
 	}
 	s.abandon(End{Code: e.Code, Reason: e.Reason})
 }

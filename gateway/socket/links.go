@@ -74,7 +74,7 @@ func (s *Socket) Attach(l Link, o *Opening) (Welcome, error) {
 	}
 	now := s.set.now()
 	c.next = now.Add(c.ping)
-	if !s.rank(c, now) {
+	if !s.rank(c, now, o.Resume) {
 		return Welcome{}, ErrReplaced
 	}
 	if o.Unpack != nil {
@@ -83,14 +83,13 @@ func (s *Socket) Attach(l Link, o *Opening) (Welcome, error) {
 	if s.said || s.got != nil {
 		s.bound = now.Add(s.path.options.CloseTime)
 	}
-	s.set.attached(s, c, o.Resume)
 	s.start()
 	s.plan()
 	return Welcome{s.epoch, s.protocol, since, s.Taken(), c.ping, s.path.options.Absence}, nil
 }
 
 // rank puts a new link among the others. It returns false if it is the least of three. s.mu is held.
-func (s *Socket) rank(c *carrier, now time.Time) bool {
+func (s *Socket) rank(c *carrier, now time.Time, resumes bool) bool {
 	at := 0
 	for at < len(s.links) && c.number != 0 && s.links[at].number > c.number {
 		at++
@@ -104,6 +103,7 @@ func (s *Socket) rank(c *carrier, now time.Time) bool {
 	s.links = append(s.links, nil)
 	copy(s.links[at+1:], s.links[at:])
 	s.links[at] = c
+	s.set.attached(s, c, resumes)
 	if len(s.links) == 2 {
 		if isPoll(s.links[1].transport) && isPoll(s.links[0].transport) {
 			s.part(1, End{Replaced: true})
@@ -153,6 +153,10 @@ func (s *Socket) forget(i int) {
 func (s *Socket) Ready(l Link) {
 	s.mu.Lock()
 	defer s.unlock()
+	if s.said { // there is room because the client takes what there is, be it a part of a frame
+		s.bound = s.set.now().Add(s.path.options.CloseTime)
+		s.plan()
+	}
 	s.goOn(l)
 }
 
@@ -193,7 +197,11 @@ func (s *Socket) Detach(l Link) {
 		}
 		s.forget(i)
 		if !s.moves() {
-			s.finish(&CloseError{Code: codeVanished})
+			e := &CloseError{Code: codeVanished}
+			if said, _ := s.up.words(); said != nil { // it has left without waiting for our answer
+				e = said
+			}
+			s.finish(e)
 		}
 		s.plan()
 	})
@@ -253,7 +261,7 @@ func (s *Socket) carryBy(c *carrier, ping, anyway bool) {
 	c.full = n < len(frames)
 	if !s.moves() && n > 0 {
 		o.let(c.at)
-		if o.buffered <= s.path.options.BufferBytes {
+		if o.cost <= s.path.options.BufferBytes {
 			o.room.Broadcast()
 		}
 	}

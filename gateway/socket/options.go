@@ -16,7 +16,7 @@ type Options struct {
 
 	MessageBytes  int           // bound of an incoming message; default 2 MiB; -1 for none, to be read by Reader
 	FragmentBytes int           // bound of an outgoing frame's payload; default 512 KiB (at most 64 KiB where a socket can move)
-	BufferBytes   int           // what may be sent and not have left before Send waits; default 1 MiB
+	BufferBytes   int           // what may be sent and not have left, 128 for each frame included, before Send waits; default 1 MiB
 	ReceiveBytes  int           // what may have come and not been received before the client is not read from; default 256 KiB
 	Absence       time.Duration // how long a client may be away; default 30 s
 	CloseTime     time.Duration // how long a client may take to answer a close; default 5 s

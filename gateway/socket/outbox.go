@@ -13,11 +13,13 @@ type outbox struct {
 	base     uint64
 	last     uint64
 	buffered int // bytes of payload
+	cost     int // of what has not left, as it counts against Options.BufferBytes
 	leaving  []leaving
 	told     []told // to be called once the lock is free
 
 	writing bool      // a message is being written in pieces
 	behind  []casting // what is to be sent behind that message
+	waiting int       // what it costs
 	room    sync.Cond // somebody waits for buffered to fall, or for the end of that message
 
 	messages, bytes uint64 // that were sent, for statistics
@@ -58,7 +60,26 @@ func (o *outbox) push(f Frame) {
 	f.Seq = o.last
 	o.frames = append(o.frames, f)
 	o.buffered += len(f.Data)
+	o.cost += f.cost()
 }
+
+const (
+	// frameCost is what a frame costs beside its bytes.
+	frameCost = 128
+	// castingCost is the same of a message that is to be sent later.
+	castingCost = 64
+)
+
+func (f *Frame) cost() int { return len(f.Data) + frameCost }
+
+// later keeps a message for many until the one that is being written has ended.
+func (o *outbox) later(c *casting) {
+	o.behind = append(o.behind, *c)
+	o.waiting += len(c.data) + castingCost
+}
+
+// forgo lets go of what was to be sent later.
+func (o *outbox) forgo() { o.behind, o.waiting = nil, 0 }
 
 // own has the last frame keep its bytes, which were only lent.
 func (o *outbox) own() {
@@ -78,6 +99,7 @@ func (o *outbox) let(seq uint64) {
 	for i := range o.frames[o.head : o.head+n] {
 		f := &o.frames[o.head+i]
 		o.buffered -= len(f.Data)
+		o.cost -= f.cost()
 		*f = Frame{}
 	}
 	o.base, o.head = seq, o.head+n
@@ -102,5 +124,6 @@ func (o *outbox) drop(err error) {
 	for _, l := range o.leaving {
 		o.told = append(o.told, told{l.left, err})
 	}
-	o.frames, o.head, o.base, o.buffered, o.leaving, o.behind = nil, 0, o.last, 0, nil, nil
+	o.frames, o.head, o.base, o.buffered, o.cost, o.leaving = nil, 0, o.last, 0, 0, nil
+	o.forgo()
 }

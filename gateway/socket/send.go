@@ -84,7 +84,7 @@ func (s *Socket) turn() error {
 		switch err := s.closing(); {
 		case err != nil:
 			return err
-		case !s.out.writing && s.out.buffered <= s.path.options.BufferBytes:
+		case !s.out.writing && s.out.cost <= s.path.options.BufferBytes:
 			return nil
 		}
 		s.wait()
@@ -97,7 +97,7 @@ func (s *Socket) breath() error {
 		switch err := s.closing(); {
 		case err != nil:
 			return err
-		case s.out.buffered <= s.path.options.BufferBytes:
+		case s.out.cost <= s.path.options.BufferBytes:
 			return nil
 		}
 		s.wait()
@@ -131,7 +131,7 @@ func (s *Socket) closing() error {
 func (s *Socket) written() {
 	s.out.writing = false
 	behind := s.out.behind
-	s.out.behind = nil
+	s.out.forgo()
 	for i := range behind {
 		if s.closing() == nil {
 			s.cast(&behind[i])

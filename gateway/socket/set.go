@@ -17,6 +17,9 @@ import (
 type Set struct {
 	// Panicked, where it is not nil, hears of handlers that have panicked. It is set before the first socket is opened.
 	Panicked func(s *Socket, cause any, stack []byte)
+	// Most, where it is not 0, bounds all sockets, also those whose clients are away, and those that are over and kept: none of them costs its
+	// client a connection. It is set before the first socket is opened.
+	Most int
 
 	began    time.Time
 	handlers sync.WaitGroup
@@ -125,7 +128,8 @@ func (s *Set) Open(o *Opening) (*Socket, error) {
 		return nil, ErrClosed
 	case have != nil: // another request of the same client was faster
 		return have, nil
-	case p.options.Sockets > 0 && len(p.sockets) >= p.options.Sockets,
+	case s.Most > 0 && len(s.held) >= s.Most,
+		p.options.Sockets > 0 && len(p.sockets) >= p.options.Sockets,
 		p.options.PerAddress > 0 && p.addresses[made.address] >= p.options.PerAddress:
 		return nil, ErrFull
 	}
@@ -271,11 +275,11 @@ func (s *Socket) broadcast(c *casting) bool {
 	switch {
 	case s.closing() != nil:
 		return false
-	case s.out.buffered > s.path.options.BufferBytes:
+	case s.out.cost+s.out.waiting > s.path.options.BufferBytes:
 		s.say(CloseError{Code: codeLater})
 		return false
 	case s.out.writing:
-		s.out.behind = append(s.out.behind, *c)
+		s.out.later(c)
 		return true
 	}
 	s.cast(c)

@@ -37,7 +37,7 @@ func carry(t *testing.T, set *socket.Set, o *socket.Opening) *sockettest.Client 
 func TestBroadcast(t *testing.T) {
 	set := socket.NewSet()
 	defer set.Close()
-	path := &socket.Path{Name: "/", Handler: wait, Options: socket.Options{BufferBytes: 10}}
+	path := &socket.Path{Name: "/", Handler: wait, Options: socket.Options{BufferBytes: 200}}
 	a, b, c := sockettest.OpenIn(t, set, path, nil), sockettest.OpenIn(t, set, path, nil), sockettest.OpenIn(t, set, path, nil)
 	other := sockettest.OpenIn(t, set, &socket.Path{Name: "/other", Handler: wait}, nil)
 	w, err := b.Socket.Writer(socket.Text)

@@ -132,6 +132,9 @@ func (s *Socket) plan() {
 		}
 	case len(s.links) == 0:
 		sooner(s.away.Add(s.absence()))
+		if !s.said && (s.got != nil || s.failure != nil) {
+			sooner(s.bound)
+		}
 	case s.said || s.got != nil || s.failure != nil:
 		sooner(s.bound)
 	}
