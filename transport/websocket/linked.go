@@ -89,7 +89,9 @@ type linked struct {
 	unsaid   int    // frames that came and were not acknowledged, as far as is known here
 	unsaidB  int    // their bytes
 	roomy    uint32 // what opened was
-	beyond   int    // bytes that have come since then while the socket's queue was full
+	beyond   int    // what has come since then while the socket's queue was full, in bytes
+	came     int    // bytes of the messages that have come with this read
+	acked    uint64 // up to where they say that the client has the socket's frames
 
 	mu       sync.Mutex // guards what follows; taken with the socket's lock held, never the other way round
 	bits     int        // of the window in which frames are deflated; 0 if they are not

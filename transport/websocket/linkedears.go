@@ -19,14 +19,21 @@ const (
 	ackFrames = 32
 	ackBytes  = 64 << 10
 	// beyondBytes is how much is still read when the socket's queue is full: the client's acks stand behind what it has sent before, and the
-	// handler, which may be waiting for them, would not go on. As nothing is acknowledged then, a client that keeps to the wire sends no more than that.
-	beyondBytes = 256 << 10
+	// handler, which may be waiting for them, would not go on. As nothing is acknowledged then, a client that keeps to the wire sends no more than that:
+	// 256 KiB, in 1,024 frames.
+	beyondBytes = 256<<10 + 1024*beyondCost
+	// beyondCost is what a frame counts beside its bytes.
+	beyondCost = 64
+	// mostAtOnce bounds what the messages of one read come to. Only those that are deflated come to so much, a thousand times what was read: it would
+	// be taken before the connection can be stopped, and hold up the loop meanwhile.
+	mostAtOnce = 1 << 20
 )
 
 // What ends the parser.
 var (
 	errBadRequest = errors.New("what has come is nothing that the wire allows")
 	errFailed     = errors.New("the socket has failed, and tells its links")
+	tooMuch       = &CloseError{Code: uint16(ws.StatusMessageTooBig), Reason: "too much at a time"}
 )
 
 // Data implements [park.Handler].
@@ -34,11 +41,27 @@ func (e *linkedEars) Data(b []byte) (more bool) {
 	if !e.heard.Load() {
 		e.heard.Store(true)
 	}
-	if err := e.messages.feed(b); err != nil {
+	e.came = 0
+	err := e.messages.feed(b)
+	if e.acked > 0 {
+		e.socket.Acked(e.acked)
+		e.acked = 0
+	}
+	if err != nil {
 		e.leave(err)
 		return true
 	}
+	e.look()
 	return e.beyond <= beyondBytes
+}
+
+// look sees whether the socket's queue has got room since. Whatever else comes, be it a part of a frame, must not stop the connection again.
+func (e *linkedEars) look() (opened uint32) {
+	opened = e.opened.Load()
+	if opened != e.roomy {
+		e.roomy, e.beyond = opened, 0
+	}
+	return opened
 }
 
 // leave ends the link because of what has come. The socket lives on, unless it has been failed.
@@ -84,6 +107,9 @@ func (e *linkedEars) hear(op ws.OpCode, payload []byte) error {
 	if len(payload) == 0 {
 		return errBadRequest
 	}
+	if e.came += len(payload); e.came > mostAtOnce {
+		return tooMuch
+	}
 	f := socket.Frame{Kind: socket.Binary, Data: payload[1:]}
 	switch mark := payload[0]; {
 	case op == opText && mark == '{':
@@ -113,7 +139,7 @@ func (e *linkedEars) hearObject(object []byte) error {
 		return errBadRequest
 	}
 	if up.Acks {
-		e.socket.Acked(up.Ack)
+		e.acked = max(e.acked, up.Ack)
 	}
 	if up.Frame.Seq != 0 {
 		if err := e.put(up.Frame); err != nil {
@@ -138,10 +164,7 @@ func (e *linkedEars) hearObject(object []byte) error {
 
 // put gives the socket a frame.
 func (e *linkedEars) put(f socket.Frame) error {
-	opened := e.opened.Load()
-	if opened != e.roomy {
-		e.roomy, e.beyond = opened, 0
-	}
+	opened := e.look()
 	_, more, err := e.socket.Put(f)
 	if big, ok := errors.AsType[*socket.CloseError](err); ok {
 		e.socket.Fail(big.Code, big.Reason)
@@ -152,7 +175,7 @@ func (e *linkedEars) put(f socket.Frame) error {
 	}
 	e.up = f.Seq
 	if !more && e.fills(opened) {
-		e.beyond += len(f.Data) + 1
+		e.beyond += len(f.Data) + beyondCost
 		return nil
 	}
 	e.beyond = 0
@@ -179,10 +202,13 @@ func (e *linkedEars) fills(opened uint32) bool {
 // answer has a frame written before the next one of the socket.
 func (e *linkedEars) answer(frame []byte) {
 	e.mu.Lock()
+	first := len(e.controls) == 0
 	if len(e.controls) > pongBytes { // who asks that much is answered the last
 		e.controls = nil
 	}
 	e.controls = append(e.controls, frame...)
 	e.mu.Unlock()
-	e.socket.Poke((*linked)(e))
+	if first { // else somebody is about to write them
+		e.socket.Poke((*linked)(e))
+	}
 }

@@ -71,9 +71,11 @@ func (e *plainEars) pong(payload []byte) {
 		e.pongs = nil
 	}
 	e.pongs = appendFrame(e.pongs, opPong, payload)
-	e.owed.Store(true)
+	first := !e.owed.Swap(true)
 	e.mu.Unlock()
-	e.socket.Poke((*plain)(e))
+	if first { // else somebody is about to write them
+		e.socket.Poke((*plain)(e))
+	}
 }
 
 // unpack is the [socket.Unpack] of WebSockets that agreed on permessage-deflate.

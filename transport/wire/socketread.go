@@ -179,11 +179,17 @@ func (r *SocketReader) slow(object []byte) (up SocketUp, err error) {
 			if c := o.ID[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 				return up, fmt.Errorf("%w: an id is a number or a string", ErrSocketObject)
 			}
+			if len(o.ID) > pingIDBytes {
+				return up, fmt.Errorf("%w: an id has at most %d bytes", ErrSocketObject, pingIDBytes)
+			}
 			up.ID = o.ID
 		}
 	}
 	return up, nil
 }
+
+// pingIDBytes bounds the id of a ping, which waits to be said again.
+const pingIDBytes = 128
 
 // seqOf reads a seq, which may be no less than least.
 func seqOf(n json.Number, least uint64) (uint64, error) {
