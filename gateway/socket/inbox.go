@@ -309,6 +309,9 @@ func (s *Socket) receive() (m Message, packed bool, err error) {
 
 // await waits for what comes. u.mu is held, but not meanwhile.
 func (u *inbox) await(s *Socket, what wish) {
+	if u.rest { // first the rest of another message is passed over, as it comes
+		what = aPiece
+	}
 	u.waiting, u.asked = what, true
 	if u.listen(&s.path.options) {
 		u.mu.Unlock()
@@ -355,7 +358,7 @@ func (s *Socket) Reader() (Kind, io.Reader, error) {
 		s.resume()
 	}
 	if packed {
-		return kind, &unpacked{s, s.inflate(kind, r.next)}, nil
+		return kind, &unpacked{socket: s, from: s.inflate(kind, r.next)}, nil
 	}
 	return kind, r, nil
 }

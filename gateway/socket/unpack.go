@@ -47,12 +47,13 @@ func (s *Socket) broken(err error) error {
 type unpacked struct {
 	socket *Socket
 	from   io.ReadCloser // nil behind the end
+	err    error         // how that was
 }
 
 // Read implements [io.Reader].
 func (u *unpacked) Read(p []byte) (int, error) {
 	if u.from == nil {
-		return 0, io.EOF
+		return 0, u.err
 	}
 	n, err := u.from.Read(p)
 	if err == nil {
@@ -60,10 +61,10 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	}
 	_ = u.from.Close() // it gives back what it was lent
 	u.from = nil
-	if !errors.Is(err, io.EOF) {
-		err = u.socket.broken(err)
+	if u.err = io.EOF; !errors.Is(err, io.EOF) {
+		u.err = u.socket.broken(err)
 	}
-	return n, err
+	return n, u.err
 }
 
 func tooBig(limit int) *CloseError {
