@@ -66,8 +66,11 @@ func (s *Server) admit(e *entry) (grant, *problem) {
 
 // room admits a connection, or a poll, of somebody who was let in.
 func (s *Server) room(e *entry) *problem {
-	if e.offer == nil { // it cannot be another transport
+	if e.offer == nil { // it cannot be another transport, and is turned away last
 		s.press.came()
+		if level := s.press.Level(); !level.Admits(e.kind, false) {
+			return s.short(level)
+		}
 	} else if p := s.spare(e); p != nil {
 		return p
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -92,6 +93,11 @@ func (d *doors) origin(e *entry) *problem {
 		return nil
 	case e.site == "same-origin" || e.site == "none":
 		return nil // pages cannot set this field
+	case e.origin == "" && e.site == "" && e.referer != "" && e.right.acts():
+		// Old browsers name no origin with a GET, and some none with a form. Where they name the page, that is what counts.
+		page := *e
+		page.origin, page.referer = cmp.Or(originOf(e.referer), "null"), ""
+		return d.origin(&page)
 	case e.origin == "" && (e.site == "" || !e.right.acts()):
 		return nil
 	case e.origin == "":

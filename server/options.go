@@ -56,7 +56,7 @@ type Options struct {
 	MessageBytes int           // bound of one message's body; default 1 MiB
 	BatchBytes   int           // bound of a batch sent as a JSON array; NDJSON is bounded per line only; default 16 MiB
 	FollowTopics int           // bound of topics and patterns per follower; default 100
-	Connections  int           // bound of connections that follow, held polls included; default 20,000
+	Connections  int           // bound of connections that follow or carry sockets, held polls included; of sockets there may be twice as many; default 20,000
 	HeldPolls    int           // bound of held polls; default as Connections
 	Sessions     int           // bound of clients that are known by their session; default 250,000
 	BodyTimeout  time.Duration // how long a body may pause, or a message's body take beyond 1 KiB/s; default 30 s

@@ -146,8 +146,14 @@ func (s *Server) spare(e *entry) *problem {
 	if level.Admits(e.kind, e.offer.Cheaper.Shared) {
 		return nil
 	}
-	p := pressed.of("files or memory are short: the level is " + level.String())
+	p := s.short(level)
 	p.offer = e.offer.Cheaper
+	return p
+}
+
+// short says that files or memory are.
+func (s *Server) short(level fallback.Level) *problem {
+	p := pressed.of("files or memory are short: the level is " + level.String())
 	p.retry = s.press.stretched(5 * time.Second)
 	return p
 }

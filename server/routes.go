@@ -110,7 +110,7 @@ func fromEcho(err error, allow string) *problem {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isPost(r) {
+	if isPost(r) && !s.posts(r) {
 		s.post(w, r)
 		return
 	}

@@ -82,6 +82,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.sockets = socket.NewSet()
 	s.sockets.Panicked = s.socketPanicked
+	s.sockets.Most = 2 * s.options.Connections // some are over and kept, or between two links
 	s.limits = &limits{connections: s.options.Connections, held: s.options.HeldPolls, open: s.holding}
 	s.sessions = session.New(session.Options{Most: s.options.Sessions, Away: s.options.PollAway})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -178,15 +179,19 @@ func (s *Server) Drain(ctx context.Context) error {
 	return errors.Join(s.drainSockets(ctx), <-told)
 }
 
-// Close ends everything at once, waits for the handlers of sockets, and closes the gateway too if New made it.
+// ErrHandlers is what Close fails with where handlers of sockets have not returned, though their contexts have ended.
+var ErrHandlers = errors.New("server: handlers of sockets have not returned")
+
+// Close ends everything at once, waits for the handlers of sockets, but no longer than Options.DrainTimeout, and closes the gateway too if New
+// made it.
 func (s *Server) Close() error {
 	s.stopping.Store(true)
 	s.cancel()
 	s.sessions.Close()
-	s.sockets.Close()
+	err := s.closeSockets()
 	s.running.Wait()
 	if !s.owned {
-		return nil
+		return err
 	}
-	return s.gateway.Close()
+	return errors.Join(err, s.gateway.Close())
 }

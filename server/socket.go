@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"time"
 
 	"tidings/fallback"
 	"tidings/gateway/socket"
@@ -115,6 +116,16 @@ func (s *Server) socketAt(path string) (p *socket.Path, exact bool) {
 		}
 	}
 	return nil, false
+}
+
+// posts reports whether a POST to a topic's path is one of a socket that is served there.
+func (s *Server) posts(r *http.Request) bool {
+	if s.socketRoutes.Load() == nil {
+		return false
+	}
+	_, ours := splitSocketQuery(r.URL.RawQuery)
+	_, exact := s.socketAt(r.URL.Path)
+	return exact && ours != ""
 }
 
 // builtIn reports whether the router serves something at a path.
@@ -228,6 +239,23 @@ func (s *Server) socketRequest(r *http.Request, query string, offered []string) 
 // socketPanicked logs the panic of a handler.
 func (s *Server) socketPanicked(one *socket.Socket, cause any, stack []byte) {
 	s.options.Logger.Error("panic", "socket", one.Request().Path, "cause", cause, "stack", string(stack))
+}
+
+// closeSockets ends all sockets. A handler that does not heed its context must not hold up the end of the process.
+func (s *Server) closeSockets() error {
+	returned := make(chan struct{})
+	go func() {
+		s.sockets.Close()
+		close(returned)
+	}()
+	late := time.NewTimer(s.options.DrainTimeout)
+	defer late.Stop()
+	select {
+	case <-returned:
+		return nil
+	case <-late.C:
+		return ErrHandlers
+	}
 }
 
 // drainSockets closes all sockets, and those that do not answer with ctx.

@@ -26,6 +26,9 @@ const (
 	longestLabel  = 64
 )
 
+// tokenLetters are what the name of a subprotocol is made of (RFC 9110 section 5.6.2).
+const tokenLetters = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // readSocket reads our part of a query. What is found out before a mistake is in the ask all the same: how it can be said.
 func (s *Server) readSocket(ours string) (a socketAsk, err error) {
 	p, err := parseParams(nil, ours)
@@ -45,8 +48,10 @@ func (s *Server) readSocket(ours string) (a socketAsk, err error) {
 	if len(a.id) < shortestLabel || len(a.id) > longestLabel || strings.Trim(a.id, sessionLetters) != "" {
 		return a, badParameter.of("tidings is the label of a socket: 16 to 64 letters, digits, - and _")
 	}
-	if slices.Contains(a.protocols, "") {
-		return a, badParameter.of("protocols are names with commas between them")
+	for i, one := range a.protocols {
+		if one == "" || strings.Trim(one, tokenLetters) != "" || slices.Contains(a.protocols[:i], one) {
+			return a, badParameter.of("protocols are different names with commas between them")
+		}
 	}
 	if a.number, err = a.numberOf(); err != nil {
 		return a, err

@@ -35,7 +35,7 @@ func (s *Server) takeUp(c *call, to *socket.Socket) (whole bool, err error) {
 	if err := checkCoding(c.r); err != nil {
 		return false, err
 	}
-	body := s.paced(c, 0, true)
+	body := s.paced(c, 0, false)
 	u := uplinks.Get().(*uplink)
 	defer func() {
 		u.lines.reset(nil, 0)
