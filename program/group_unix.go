@@ -12,13 +12,17 @@ import (
 // ownGroup has a program begin a process group, in which all are that it starts unless they leave it.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} }
 
-// signal sends the group SIGTERM, or SIGKILL.
+// signal sends the group SIGTERM, or SIGKILL, and the program itself where it has joined another group.
 func (p *process) signal(kill bool) {
 	sig := unix.SIGTERM
 	if kill {
 		sig = unix.SIGKILL
 	}
-	_ = unix.Kill(-p.cmd.Process.Pid, sig) // it may be gone
+	pid := p.cmd.Process.Pid
+	if group, err := unix.Getpgid(pid); err == nil && group != pid {
+		_ = p.cmd.Process.Signal(sig) // it may be gone
+	}
+	_ = unix.Kill(-pid, sig) // so may all of them
 }
 
 // left reports whether anything is left in the group of a program that was waited for.

@@ -103,15 +103,22 @@ func (p *pieces) Write(b []byte) (int, error) {
 
 func (p *pieces) Close() error { return p.c.hear(p.last) }
 
+// Reader gives what was said before the end also after it, as a socket does.
 func (c *talk) Reader() (socket.Kind, io.Reader, error) {
+	var m socket.Message
+	ok := false
 	select {
-	case m, ok := <-c.says:
-		if ok {
-			return m.Kind, bytes.NewReader(m.Data), nil
+	case m, ok = <-c.says:
+	default:
+		select {
+		case m, ok = <-c.says:
+		case <-c.ctx.Done():
 		}
-	case <-c.ctx.Done():
 	}
-	return 0, nil, &socket.CloseError{Code: 1006}
+	if !ok {
+		return 0, nil, &socket.CloseError{Code: 1006}
+	}
+	return m.Kind, bytes.NewReader(m.Data), nil
 }
 
 func (c *talk) Close(code uint16, reason string) error {

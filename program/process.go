@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"sync"
@@ -9,8 +10,9 @@ import (
 
 // process is a program that runs in a process group of its own, and our ends of its pipes.
 type process struct {
-	cmd                   *exec.Cmd
-	stdin, stdout, stderr *os.File
+	cmd            *exec.Cmd
+	stdin          *os.File
+	stdout, stderr *outlet
 
 	// exited is closed when the program has ended. As far as the system allows it was not waited for until [process.wait]: so long its id is no other's.
 	exited chan struct{}
@@ -44,7 +46,7 @@ func start(cmd *exec.Cmd) (p *process, err error) {
 		return nil, err
 	}
 	p = &process{
-		cmd: cmd, stdin: files[0], stdout: files[2], stderr: files[4], exited: make(chan struct{}), logged: make(chan struct{}),
+		cmd: cmd, stdin: files[0], stdout: &outlet{File: files[2]}, stderr: &outlet{File: files[4]}, exited: make(chan struct{}), logged: make(chan struct{}),
 		wait: sync.OnceValue(cmd.Wait),
 	}
 	go func() {
@@ -88,6 +90,31 @@ func (p *process) finish(grace time.Duration) error {
 	_ = p.stdout.SetReadDeadline(late) // a pipe that cannot have one is read to its end
 	_ = p.stderr.SetReadDeadline(late)
 	return err
+}
+
+const (
+	// lateTime is how long is waited for what is in a pipe already.
+	lateTime = 10 * time.Millisecond
+	// lateBytes bounds what is read after the deadline: a pipe holds no more (fs.pipe-max-size, see pipe(7)).
+	lateBytes = 1 << 20
+)
+
+// outlet is our end of a pipe that a program writes to. One goroutine reads it.
+type outlet struct {
+	*os.File
+
+	late int // bytes that were read after the deadline
+}
+
+// Read reads also after the deadline what is in the pipe: a deadline fails whoever comes late, and a slow client is late, whatever there is to read.
+func (o *outlet) Read(b []byte) (int, error) {
+	n, err := o.File.Read(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) && o.late < lateBytes {
+		_ = o.File.SetReadDeadline(time.Now().Add(lateTime)) // there was one
+		n, err = o.File.Read(b)
+		o.late += n
+	}
+	return n, err
 }
 
 // killTime bounds how long is waited for what was killed: it ends at once unless the system keeps it, or nobody waits for its end.

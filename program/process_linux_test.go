@@ -127,6 +127,24 @@ func TestEscaped(t *testing.T) {
 	noChildren(t)
 }
 
+// TestOtherGroup holds that a program which has joined another group is ended, too.
+func TestOtherGroup(t *testing.T) {
+	c := newTalk(t)
+	r := shell(t, "", func(o *Options) {
+		o.Command = []string{"perl", "-e", `$| = 1; setpgrp(0, getpgrp(getppid())) or die $!; print "ready\n"; sleep 1000 while 1`}
+		o.Grace = 10 * time.Millisecond
+	})
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		r.serve(c)
+	}()
+	c.until(t, func(heard string) bool { return heard == "ready" })
+	c.end()
+	<-served
+	noChildren(t)
+}
+
 // TestThousand holds that sockets which come and go quickly leave nothing behind: neither processes nor files (goroutines are looked at by TestMain).
 func TestThousand(t *testing.T) {
 	shell(t, `echo hello`).serve(newTalk(t)) // what is opened once is opened now

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
+	"time"
 
 	"tidings/gateway/socket"
 )
@@ -150,10 +151,24 @@ func (r *Runner) converse(c conversation) (code uint16, reason string, p *pumps)
 	case <-left:
 	case <-c.Context().Done():
 	}
+	if stopped {
+		r.passOn(p.input, proc)
+	}
 	if err := r.await(proc, stopped); err != nil && !stopped {
 		return codeFailed, "the program has ended: " + proc.cmd.ProcessState.String(), p
 	}
 	return codeDone, "", p
+}
+
+// passOn gives a program the time to take what its client has said before it left: that is behind the end of the context.
+func (r *Runner) passOn(input <-chan struct{}, proc *process) {
+	timer := time.NewTimer(r.options.Grace)
+	defer timer.Stop()
+	select {
+	case <-input:
+	case <-proc.exited:
+	case <-timer.C:
+	}
 }
 
 // launch starts a program, whose standard error goes to the log.

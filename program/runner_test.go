@@ -3,8 +3,11 @@ package program
 import (
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,6 +77,65 @@ func TestServeLongLine(t *testing.T) {
 	if got != want.String() || pieces < 3 || c.heard[pieces] != "short" {
 		t.Errorf("heard %d bytes in %d pieces and %.20q, want %d bytes", len(got), pieces, c.heard[pieces], want.Len())
 	}
+}
+
+// TestLastWords holds that a program is given all that its client has said before it left, however soon.
+func TestLastWords(t *testing.T) {
+	out := t.TempDir() + "/out"
+	var says []string
+	for i := range 2000 {
+		says = append(says, fmt.Sprintf("%d %0100d", i, i))
+	}
+	c := newTalk(t, says...)
+	c.end()
+	shell(t, `sleep 0.05; cat >"$1"`, func(o *Options) {
+		o.Command, o.Grace = append(o.Command, "sh", out), time.Minute
+	}).serve(c)
+	if got, err := os.ReadFile(out); err != nil || string(got) != strings.Join(says, "\n")+"\n" {
+		t.Errorf("it was given %d bytes of %d messages: %v", len(got), len(says), err)
+	}
+}
+
+// slow is a socket whose client takes nothing before it is let to.
+type slow struct {
+	*talk
+
+	asked chan struct{} // has an element when something was to be sent
+}
+
+func (s *slow) Send(kind socket.Kind, data []byte) error {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	return s.talk.Send(kind, data)
+}
+
+// TestSlowClient holds that a client gets all that a program has said, also if it takes it only long after the program's end.
+func TestSlowClient(t *testing.T) {
+	c := &slow{newTalk(t), make(chan struct{}, 1)}
+	c.room, c.says = make(chan struct{}), make(chan socket.Message)
+	log := &logged{}
+	r := shell(t, `echo 0; read x; seq 9999; sleep 1000 & echo last >&2`, func(o *Options) { o.Grace, o.Logger = time.Nanosecond, log.logger() })
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		r.serve(c)
+	}()
+	<-c.asked // whoever sends waits with what is read; the rest stays in the pipe
+	c.says <- socket.Message{Kind: socket.Text}
+	for r.Stats().Running > 0 {
+		runtime.Gosched()
+	}
+	close(c.room)
+	<-served
+	if heard := strings.Split(c.all(), "|"); len(heard) != 10000 || heard[9999] != "9999" || c.closed().Code != 1000 {
+		t.Errorf("heard %d lines, the last of them %q, closed with %v", len(heard), heard[len(heard)-1], c.closed())
+	}
+	if !strings.Contains(log.all(), "line=last") {
+		t.Error("standard error is not in the log")
+	}
+	noChildren(t)
 }
 
 func TestBinaryToText(t *testing.T) {
