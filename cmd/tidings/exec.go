@@ -83,12 +83,37 @@ func (*stranger) IsBool() bool { return true }
 // levels are websocketd's names beside ours.
 var levels = map[string]string{"trace": "debug", "access": "info", "fatal": "error"}
 
+// AfterApply refuses flags that there are not, which would be taken for a program: only behind -- one may begin with a hyphen.
+func (c *execCmd) AfterApply(ctx *kong.Context) error {
+	if len(c.Command) == 0 {
+		return nil
+	}
+	if c.Command[0] == "--" {
+		c.Command = c.Command[1:]
+		return nil
+	}
+	given := c.Command[0]
+	if i := slices.IndexFunc(ctx.Args, func(arg string) bool { return strings.HasPrefix(arg, given) }); i >= 0 {
+		given = ctx.Args[i] // of one hyphen and several letters the parser has left the first letter
+	}
+	given, _, _ = strings.Cut(given, "=")
+	name := strings.TrimLeft(given, "-")
+	if name == given {
+		return nil
+	}
+	var names []string
+	for _, flag := range ctx.Flags() {
+		names = append(append(names, flag.Name), flag.Aliases...)
+	}
+	if slices.Contains(names, name) {
+		return fmt.Errorf("%s: flags have two hyphens: --%s", given, name)
+	}
+	return fmt.Errorf("there is no flag %s%s", given, config.Meant(name, names))
+}
+
 func (c *execCmd) run(ctx context.Context, s *session) error {
 	if c.Version {
 		return (&versionCmd{}).run(ctx, s)
-	}
-	if len(c.Command) > 0 && c.Command[0] == "--" {
-		c.Command = c.Command[1:]
 	}
 	flags := map[string]string{}
 	if c.LogLevel != "" {
@@ -128,7 +153,7 @@ func (c *execCmd) check() error {
 		flag  string
 		value int
 	}{
-		{"max-procs", c.MaxProcs}, {"per-address", c.PerAddress}, {"maxframesize", c.MaxFrameSize}, {"closems", c.CloseMs}, {"pingms", c.PingMs},
+		{"per-address", c.PerAddress}, {"maxframesize", c.MaxFrameSize}, {"closems", c.CloseMs}, {"pingms", c.PingMs},
 	} {
 		wrong(number.value < 0, fmt.Sprintf("--%s: %d is less than 0", number.flag, number.value))
 	}
@@ -176,9 +201,11 @@ func (c *execCmd) serverOptions(configuration config.Config, log *slog.Logger) (
 		o.Pages = pages.Console()
 	}
 	if c.Static != "" {
-		o.Pages, err = pages.Files(c.Static)
+		if o.Pages, err = pages.Files(c.Static); err != nil {
+			return o, fmt.Errorf("--static: %w", err)
+		}
 	}
-	return o, err
+	return o, nil
 }
 
 // origins says an origin as websocketd has it in our words: without a port it means every port, and without a scheme both.
@@ -204,7 +231,7 @@ func origins(text string) []string {
 
 // rule is what the command line says, at /.
 func (c *execCmd) rule() rule {
-	unbounded := func(n int) int { return cmp.Or(n, -1) }
+	unbounded := func(n int) int { return cmp.Or(max(n, 0), -1) }
 	return rule{
 		Options: program.Options{
 			Command: c.Command, Dir: c.Dir, Path: "/", Binary: c.Binary, Processes: unbounded(c.MaxProcs), PassEnv: c.PassEnv,

@@ -292,6 +292,24 @@ func TestExecBesideConfiguration(t *testing.T) {
 	}
 }
 
+// TestExecMistakes holds that what is no flag is not run as a program.
+func TestExecMistakes(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"-port=9000 cat", "tidings: -port: flags have two hyphens: --port\n"},
+		{"-staticdir . cat", "tidings: -staticdir: flags have two hyphens: --staticdir\n"},
+		{"--prot=9000 cat", `tidings: there is no flag --prot; did you mean "port"?` + "\n"},
+		{"--port=0 -x cat", "tidings: there is no flag -x\n"},
+		{"--static=/not/there", "tidings: --static: open /not/there: no such file or directory\n"},
+		{"-- --prot=9000", `tidings: program: there is no program "--prot=9000"`},
+	} {
+		var errs strings.Builder
+		code := run(t.Context(), append([]string{"exec"}, strings.Fields(test.args)...), strings.NewReader(""), io.Discard, &errs, nil)
+		if code != exitUsage || !strings.HasPrefix(errs.String(), test.want) {
+			t.Errorf("%s: %d %s", test.args, code, errs.String())
+		}
+	}
+}
+
 // TestFlagsOfWebsocketd holds that every flag of websocketd is taken, or says what to do instead, and that the page which compares them has each.
 func TestFlagsOfWebsocketd(t *testing.T) {
 	page, err := os.ReadFile(filepath.FromSlash("../../docs/exec.md"))
@@ -300,7 +318,7 @@ func TestFlagsOfWebsocketd(t *testing.T) {
 	}
 	for flag, instead := range map[string]bool{
 		"--port=80": false, "--address=127.0.0.1": false, "--sameorigin": false, "--sameorigin=true": false, "--origin=example.org": false, "--passenv=PATH": false,
-		"--binary": false, "--binary=true": false, "--reverselookup": false, "--dir=.": false, "--staticdir=.": false, "--maxforks=3": false, "--closems=10": false,
+		"--binary": false, "--binary=true": false, "--reverselookup": false, "--dir=.": false, "--staticdir=.": false, "--maxforks=3": false, "--maxforks=-1": false, "--closems=10": false,
 		"--devconsole": false, "--loglevel=access": false, "--loglevel=trace": false, "--loglevel=fatal": false, "--maxframesize=0": false, "--pingms=5000": false,
 		"--version": false, "--help": false,
 		"--ssl": true, "--sslcert=x": true, "--sslkey=x": true, "--sslca=x": true, "--redirport=1": true, "--unixsocket=x": true, "--cgidir=x": true,
