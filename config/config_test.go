@@ -298,7 +298,7 @@ func TestMistakes(t *testing.T) {
 		{
 			name: "sockets", text: "sockets:\n- {path: /a, exec: [cat], max_procs: -2, per_address: -1, absence: -1s, grace: -1s, message: x}\n- {path: 'a?b', exec: [nowhere-at-all]}\n" +
 				"- {exec: cat}\n- {path: /x/../y, exec: cat, dir: .}\n- {path: /a}\n- {topic: a//b, exec: cat, binary: yes, per_address: 1}\n" +
-				"- {topic: $own, exec: cat}\n- {path: /b, topic: b, exec: cat}\n- {path: /c, dir: /nowhere/at/all}\n- {path: /d, exec: cat, max_forks: 3}\n",
+				"- {topic: $own, exec: cat}\n- {path: /b, topic: b, exec: cat}\n- {path: /c, dir: /nowhere/at/all}\n- {path: /d, exec: cat, max_forks: 3}\n- {path: /tools, dir: .}\n",
 			want: []string{
 				`FILE:2: sockets[0].message: "x" is no size: write bytes as 4096, 512KiB, 64MiB or 2GiB`,
 				`FILE:11: a rule has no "max_forks"; did you mean "max_procs"?`,
@@ -318,7 +318,9 @@ func TestMistakes(t *testing.T) {
 				`FILE:7: sockets[5].per_address: it means nothing with a topic`,
 				`FILE:8: sockets[6].topic: reserved topic: "$own"`,
 				`FILE:9: sockets[7].topic: the rule has a path already: a program serves a socket or feeds a topic`,
+				`FILE:10: sockets[8].path: the programs of a directory are below the path: say "/c/"`,
 				`FILE:10: sockets[8].exec: stat /nowhere/at/all: no such file or directory`,
+				`FILE:12: sockets[10].path: the programs of a directory are below the path: say "/tools/"`,
 			},
 		},
 		{

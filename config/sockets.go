@@ -29,6 +29,8 @@ func (l *loader) validateSockets() {
 			l.validateFeed(s, wrongIn)
 		case !isPath(s.Path):
 			wrongIn("path", "%q is no path: it begins with / and has neither ? nor # nor parts that are empty, . or ..", s.Path)
+		case s.Dir != "" && !strings.HasSuffix(s.Path, "/"):
+			wrongIn("path", "the programs of a directory are below the path: say %q", s.Path+"/")
 		}
 		if at := s.Path + " " + s.Topic; at != " " {
 			if first, twice := seen[at]; twice {

@@ -1,6 +1,10 @@
 package server
 
-import "tidings/transport"
+import (
+	"time"
+
+	"tidings/transport"
+)
 
 // right is what a request wants to do.
 type right uint8
@@ -46,6 +50,9 @@ func (s *Server) admit(e *entry) (grant, *problem) {
 		return grant{}, nil
 	}
 	if p := s.doors.origin(e); p != nil {
+		if e.right == toTalk {
+			s.tellOrigin(e.origin)
+		}
 		return grant{}, p
 	}
 	var g grant
@@ -63,6 +70,19 @@ func (s *Server) admit(e *entry) (grant, *problem) {
 	}
 	return g, nil
 }
+
+// tellOrigin logs, now and then, which page was refused: a browser does not tell the page itself why its WebSocket fails.
+func (s *Server) tellOrigin(origin string) {
+	now := time.Now().UnixNano()
+	last := s.toldOrigin.Load()
+	if last != 0 && now-last < originTime.Nanoseconds() || !s.toldOrigin.CompareAndSwap(last, now) {
+		return
+	}
+	s.options.Logger.Warn("a page may not connect: its origin is none of those that are allowed", "origin", origin)
+}
+
+// originTime is how long the log is spared after a page was refused.
+const originTime = 10 * time.Second
 
 // room admits a connection, or a poll, of somebody who was let in.
 func (s *Server) room(e *entry) *problem {

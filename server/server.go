@@ -44,6 +44,7 @@ type Server struct {
 
 	sockets      *socket.Set
 	socketRoutes atomic.Pointer[socketRoutes] // nil where there is none
+	toldOrigin   atomic.Int64                 // when the log was told of a page that was refused; Unix time in nanoseconds, 0 for never
 
 	// ctx ends with Close: what a WebSocket sends up outlives the request that it came by.
 	ctx      context.Context

@@ -272,5 +272,8 @@ func (c *execCmd) greet(to io.Writer, at []net.Addr) {
 	if loopback {
 		w.WriteString("  Only this machine can connect: --address=0.0.0.0 lets others, too.\n")
 	}
+	if c.Topic == "" && len(c.Origin) == 0 && !c.SameOrigin {
+		w.WriteString("  Pages from elsewhere cannot: --origin=null lets files (file://), --origin='*' all.\n")
+	}
 	fmt.Fprint(to, w.String())
 }

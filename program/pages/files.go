@@ -31,16 +31,16 @@ func (s shown) Open(name string) (fs.File, error) {
 	if name != "." && strings.Contains("/"+name, "/.") {
 		return nil, none
 	}
+	// What is neither file nor directory is not opened to see: a named pipe would wait for who writes to it.
+	info, err := fs.Stat(s.FS, name)
+	if err != nil || !info.Mode().IsRegular() && (!info.IsDir() || !s.hasIndex(name)) {
+		return nil, none
+	}
 	f, err := s.FS.Open(name)
 	if err != nil {
 		return nil, none
 	}
-	info, err := f.Stat()
-	if err == nil && (info.Mode().IsRegular() || info.IsDir() && s.hasIndex(name)) {
-		return f, nil
-	}
-	f.Close()
-	return nil, none
+	return f, nil
 }
 
 func (s shown) hasIndex(dir string) bool {
