@@ -176,6 +176,13 @@ func (u *inbox) listen(o *Options) bool {
 	return true
 }
 
+// full reports whether the client is not read from.
+func (u *inbox) full() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.deaf
+}
+
 // open has the client read from again.
 func (u *inbox) open() {
 	u.deaf = false

@@ -361,6 +361,42 @@ func TestDead(t *testing.T) {
 	})
 }
 
+// TestUnheard: a client that is not read from, because its handler is behind, is not taken for one that says nothing.
+func TestUnheard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ends := make(chan error, 1)
+		c := sockettest.Open(t, func(s *socket.Socket) {
+			time.Sleep(10 * time.Minute)
+			for {
+				if _, err := s.Receive(); err != nil {
+					ends <- err
+					return
+				}
+			}
+		}, socket.Options{}, nil)
+		for !c.Deaf() {
+			c.Send(socket.Text, strings.Repeat("x", 10_000))
+		}
+		for time.Sleep(9 * time.Minute); c.Deaf(); time.Sleep(10 * time.Second) {
+			if err := c.Socket.Context().Err(); err != nil {
+				t.Fatalf("it was ended: %v", context.Cause(c.Socket.Context()))
+			}
+		}
+		if c.Pings() < 20 { // it may want to know whether we are there
+			t.Errorf("%d pings in nine minutes", c.Pings())
+		}
+		silent := time.Now() // now it could have answered
+		c.Ended()
+		if took := time.Since(silent); took > 80*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		var end *socket.CloseError
+		if err := <-ends; !errors.As(err, &end) || end.Code != 1006 {
+			t.Errorf("the handler saw %v", err)
+		}
+	})
+}
+
 // TestCloseTime: a client that does not answer a close is given up.
 func TestCloseTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -84,8 +84,11 @@ func (s *Socket) tend(now time.Time) {
 		s.conclude()
 		return
 	}
+	// Whoever is not read from cannot be heard: its handler is behind. A connection that breaks meanwhile is noticed as the system does. A link
+	// of one that can move is read from further, for its acks.
+	unheard := !s.moves() && s.up.full()
 	for i, c := range slices.Backward(s.links) { // it may go
-		if c.link.Heard() {
+		if unheard || c.link.Heard() {
 			c.asked = time.Time{}
 		}
 		switch {
