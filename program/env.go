@@ -58,7 +58,11 @@ func (r *Runner) requestEnv(ctx context.Context, req *socket.Request, at target)
 	set("HTTP_HOST", req.Host)
 	for name, values := range req.Header {
 		if variable := headerVariable(name); variable != "" {
-			set(variable, strings.Join(values, ", "))
+			between := ", "
+			if name == "Cookie" {
+				between = "; " // RFC 9113 section 8.2.3
+			}
+			set(variable, strings.Join(values, between))
 		}
 	}
 	return env

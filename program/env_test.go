@@ -40,12 +40,12 @@ func TestEnvironment(t *testing.T) {
 		{
 			"header", func(r *socket.Request) {
 				r.Header = textproto.MIMEHeader{
-					"Cookie": {"a=b"}, "Accept-Language": {"de", "en"}, "Sec-Websocket-Key": {"xyz"}, "X-1": {"() { :; };"},
+					"Cookie": {"a=b", "c=d"}, "Accept-Language": {"de", "en"}, "Sec-Websocket-Key": {"xyz"}, "X-1": {"() { :; };"},
 					// What must not come through.
 					"Proxy": {"http://evil.example"}, "X_real_ip": {"10.0.0.1"}, "Host": {"other"}, "X-A=b": {"c"}, "X!": {"d"},
 				}
 			},
-			map[string]string{"HTTP_COOKIE": "a=b", "HTTP_ACCEPT_LANGUAGE": "de, en", "HTTP_SEC_WEBSOCKET_KEY": "xyz", "HTTP_X_1": "() { :; };"},
+			map[string]string{"HTTP_COOKIE": "a=b; c=d", "HTTP_ACCEPT_LANGUAGE": "de, en", "HTTP_SEC_WEBSOCKET_KEY": "xyz", "HTTP_X_1": "() { :; };"},
 		},
 		{
 			"control characters", func(r *socket.Request) {

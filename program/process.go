@@ -2,6 +2,7 @@ package program
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
@@ -13,6 +14,7 @@ type process struct {
 	cmd            *exec.Cmd
 	stdin          *os.File
 	stdout, stderr *outlet
+	log            *slog.Logger // knows which program it is, and for whom
 
 	// exited is closed when the program has ended. As far as the system allows it was not waited for until [process.wait]: so long its id is no other's.
 	exited chan struct{}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -184,12 +185,12 @@ func (r *Runner) launch(file string, env []string, log *slog.Logger) (*process, 
 		return nil, err
 	}
 	r.counts.started.Add(1)
-	log = log.With("pid", cmd.Process.Pid)
-	log.Debug("a program has begun", "program", file)
+	proc.log = log.With("program", filepath.Base(file), "pid", cmd.Process.Pid)
+	proc.log.Debug("a program has begun")
 	go func() {
 		defer close(proc.logged)
 		defer proc.stderr.Close()
-		logLines(proc.stderr, log)
+		logLines(proc.stderr, proc.log)
 	}()
 	return proc, nil
 }
@@ -202,14 +203,14 @@ func (r *Runner) await(proc *process, stopped bool) error {
 	err := proc.finish(r.options.Grace)
 	<-proc.logged
 	r.counts.ended(proc.cmd.ProcessState, stopped)
-	log, how := r.options.Logger.With("pid", proc.cmd.Process.Pid), proc.cmd.ProcessState
+	how := proc.cmd.ProcessState
 	switch {
 	case stopped:
-		log.Debug("a program was ended", "how", how)
+		proc.log.Debug("a program was ended", "how", how)
 	case err != nil:
-		log.Warn("a program has failed", "how", how)
+		proc.log.Warn("a program has failed", "how", how)
 	default:
-		log.Debug("a program has ended")
+		proc.log.Debug("a program has ended")
 	}
 	return err
 }

@@ -151,12 +151,11 @@ func TestBinaryToText(t *testing.T) {
 func TestStandardError(t *testing.T) {
 	log := &logged{}
 	c := newTalk(t)
-	shell(t, `echo trouble >&2; read x`, func(o *Options) { o.Logger = log.logger() }).serve(func() *talk {
-		close(c.says)
-		return c
-	}())
-	if !strings.Contains(log.all(), "line=trouble") {
-		t.Error(log.all())
+	shell(t, `echo trouble >&2; exit 3`, func(o *Options) { o.Logger = log.logger() }).serve(c)
+	for _, want := range []string{`msg="a program says" path=/ remote=192.0.2.1:4711 program=sh pid=`, "line=trouble", `msg="a program has failed" path=/ remote=192.0.2.1:4711 program=sh pid=`} {
+		if !strings.Contains(log.all(), want) {
+			t.Errorf("not %s in:\n%s", want, log.all())
+		}
 	}
 }
 
