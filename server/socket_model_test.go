@@ -250,10 +250,12 @@ func (m *mover) listen(events bool) {
 			return
 		}
 		defer resp.Body.Close()
-		lines := bufio.NewScanner(resp.Body)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			text := strings.TrimPrefix(lines.Text(), "data: ")
+		for lines := bufio.NewReader(resp.Body); ; {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return // what was cut is no line
+			}
+			text := strings.TrimPrefix(line, "data: ")
 			var o said
 			if !strings.HasPrefix(text, "{") {
 				continue
