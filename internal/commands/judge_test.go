@@ -23,6 +23,7 @@ var judges = []struct {
 	{regexp.MustCompile(`^tidings( serve( .*)?)?$`), (*visit).serves},
 	{regexp.MustCompile(`^go run \./examples/embed$`), (*visit).embeds},
 	{regexp.MustCompile(`^go run \./examples/echo$`), (*visit).echoes},
+	{regexp.MustCompile(`^go run \./examples/(chat|upload)$`), (*visit).opens},
 	{regexp.MustCompile(`^go run \./examples/(news|weather)\b.* --once\b`), (*visit).ends},
 	{regexp.MustCompile(`^go run \./examples/(news|weather)\b`), (*visit).publishes},
 	{regexp.MustCompile(`^(curl -N|tidings follow) `), (*visit).follows},
@@ -90,6 +91,18 @@ func (v *visit) embeds(text string) {
 		v.t.Errorf("it says %s", got)
 	}
 	if page := v.get("http://" + v.embed + "/"); !strings.Contains(page, "/push/tidings.js") {
+		v.t.Errorf("the page is %s", page)
+	}
+	v.serving = append(v.serving, p)
+}
+
+// opens looks at the page of an example that has one with sockets.
+func (v *visit) opens(text string) {
+	p := v.start(text + " --listen " + v.embed)
+	if got := v.address(p); got != "http://"+v.embed {
+		v.t.Errorf("it says %s", got)
+	}
+	if page := v.get("http://" + v.embed + "/"); !strings.Contains(page, "new tidings.Socket(") {
 		v.t.Errorf("the page is %s", page)
 	}
 	v.serving = append(v.serving, p)
