@@ -36,6 +36,8 @@ async function browsers() {
 
 const properties = { reserved: [...`${ours} ${old}`.trim().split(/\s+/), ...(await browsers())], keep_quoted: true };
 
+const compress = { passes: 3, unsafe: true, unsafe_comps: true, pure_getters: true, inline: 1 };
+
 /** Gives the modules in the order of their imports, the imported before the importing. */
 async function modules(entry) {
   const seen = new Map();
@@ -81,12 +83,12 @@ async function build() {
         root.tidings = tidings;
       }
     })(this);`,
-    { ie8: true, ecma: 5, compress: { passes: 3, unsafe: true }, mangle: { properties }, format: { ascii_only: true } },
+    { ie8: true, ecma: 5, compress: { ...compress }, mangle: { properties }, format: { ascii_only: true } },
   );
   const module = await minify(`${recent}\nexport { tidings, tidings as default };`, {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, unsafe: true, unsafe_arrows: true, unsafe_methods: true },
+    compress: { ...compress, unsafe_arrows: true, unsafe_methods: true },
     mangle: { properties },
     format: { ascii_only: true },
   });

@@ -1,12 +1,10 @@
-// One connection on one transport, from the attempt to its end: what it was asked for, whether it has said hello,
-// whether it is still alive. What it brings is receive.js's, what becomes of it reader.js's.
-import { askOf, asksOf, earlier } from "./cover.js";
+// One connection on one transport, from the attempt to its end: whether it has said hello, whether it is still alive. What it is asked
+// for and brings is its user's, what becomes of it rounds.js's.
 import { openPoll } from "./transports/poll.js";
 import { openSSE } from "./transports/sse.js";
 import { openStream } from "./transports/stream.js";
 import { openWebSocket } from "./transports/websocket.js";
-import { attempt, each, now, parse, place } from "./util.js";
-import { followQuery } from "./wire.js";
+import { attempt, now, parse } from "./util.js";
 
 /**
  * @typedef {import("./http.js").Ending} Ending
@@ -44,6 +42,7 @@ import { followQuery } from "./wire.js";
  * @property {Follow[]} follows               what it was asked for
  * @property {Record<string, string>} asked   `since` per topic or pattern. Keys are "/" + topic
  * @property {string} epoch
+ * @property {() => string} common           what every request says
  * @property {any} entry                      of diagnose(): transport, why, at, hello_ms, ended_ms, cause
  * @property {number} [opened]                when the attempt began: a count
  * @property {number} [served]                when it came to serve: the same count
@@ -66,8 +65,8 @@ import { followQuery } from "./wire.js";
  *
  * Whom a link tells.
  * @typedef {object} Host
- * @property {(link: Link) => Follow[]} wanted what to follow
- * @property {(link: Link) => string} common   what a request says beside: an "&" in front of each parameter
+ * @property {(link: Link) => void} dress      gives it its addresses
+ * @property {(link: Link) => string} common   what every request says: an "&" in front of each parameter
  * @property {(link: Link, value: any) => void} object
  * @property {(link: Link) => void} quiet      nothing was heard for too long
  * @property {(link: Link) => void} renew
@@ -86,9 +85,6 @@ import { followQuery } from "./wire.js";
  * @property {(expired: boolean, then: () => void) => void} authorize sees to it that the token is good
  */
 
-// Longer addresses are cut or refused somewhere on the way.
-var longest = 2000;
-
 /** @type {Record<string, (way: Way, sink: Sink) => Handle>} */
 var openers = {
   websocket: openWebSocket,
@@ -105,48 +101,17 @@ var openers = {
  * @returns {Link} which open() begins
  */
 export function makeLink(name, config, host) {
-  /**
-   * What is asked now, each topic once.
-   * @param {string} more
-   * @param {string} [as]
-   */
-  function query(more, as) {
-    link.follows = host.wanted(link);
-    link.asked = asksOf(link.follows);
-    link.fresh = false;
-    each(link.follows, function (follow) {
-      link.fresh = link.fresh || follow.cover.at < 0;
-      follow.ready = follow.live || askOf(follow.cover) !== "now";
-    });
-    return "transport=" + (as || name) + followQuery("topic", link.asked, link.shared) + host.common(link) + more;
-  }
-
-  /** @type {Link} */
-  var link = {
+  var link = /** @type {Link} */ ({
     name: name,
     base: config.base,
     env: config.env,
     poll_ms: config.poll_ms,
-    follows: [],
-    asked: {},
     epoch: "",
     count: 0,
     entry: { transport: name, at: now(), cause: "" },
     handle: /** @type {any} */ ({}),
-    bare: function () {
-      link.follows = [];
-      link.asked = {};
-      return config.base + "/topics?transport=" + name + host.common(link);
-    },
-    url: function (more, as) {
-      var url = config.base + "/topics?" + query(more, as);
-      return url.length > longest ? "" : url;
-    },
-    call: function (more, post) {
-      var text = query(more);
-      return post || text.length > longest
-        ? { url: config.base + "/follow?", body: text, token: config.token }
-        : { url: config.base + "/topics?" + text, token: config.token };
+    common: function () {
+      return host.common(link);
     },
     heard: function () {
       link.last = now();
@@ -186,7 +151,8 @@ export function makeLink(name, config, host) {
     end: function (ending) {
       host.end(link, ending);
     }
-  };
+  });
+  host.dress(link);
   return link;
 }
 
@@ -213,60 +179,4 @@ export function shut(link, cause) {
   link.entry.ended_ms = now() - link.entry.at;
   link.entry.cause = cause;
   attempt(link.handle.close);
-}
-
-/**
- * Sends up a two-way link what was followed and closed since it was asked.
- * @param {Link} link
- * @param {Follow[]} follows
- * @param {(follow: Follow, cursor: string) => void} join called for each that begins where another one of its topic stands
- * @returns {boolean} false: it takes a new connection, nothing was sent
- */
-export function extend(link, follows, join) {
-  var send = link.handle.send;
-  /** @type {Record<string, Follow>} */
-  var there = {};
-  /** @type {Record<string, string>} */
-  var added = {};
-  /** @type {Follow[]} */
-  var joining = [];
-  var fits = send;
-  each(follows, function (follow) {
-    var cover = follow.cover;
-    var key = "/" + cover.pattern;
-    var twin = there[key];
-    var since = askOf(cover);
-    if (place(link.follows, follow) < 0) {
-      follow.live = false;
-      follow.ready = since !== "now";
-      // Also where all who had it asked for are gone in the same turn: nobody would tell from where on this one has it.
-      if (!(key in link.asked) || (!follow.ready && (!twin || added[key]))) {
-        added[key] = earlier(added[key] || since, since);
-        follow.ready = false; // Before its ack, what comes is for others: what lies before it is still to come.
-      } else if (twin && twin.live && (!follow.ready || (twin.cover.epoch === cover.epoch && twin.cover.at <= cover.at))) {
-        joining.push(follow);
-      } else if (follow.ready) {
-        // The same topic from elsewhere: only a new connection can begin early enough for both.
-        fits = undefined;
-      }
-    }
-    there[key] = twin || follow;
-  });
-  if (fits) {
-    link.follows = follows;
-    for (var key in link.asked) {
-      if (!there[key] || added[key]) {
-        delete link.asked[key];
-        fits({ id: 0, unfollow: [key.slice(1)] });
-      }
-    }
-    for (key in added) {
-      link.asked[key] = added[key];
-      fits({ id: key.slice(1), follow: [{ topic: key.slice(1), since: added[key] }] });
-    }
-    each(joining, function (follow) {
-      join(follow, askOf(there["/" + follow.cover.pattern].cover));
-    });
-  }
-  return !!fits;
 }

@@ -239,7 +239,6 @@ export function tidings(url, options) {
     diagnose: reader.diagnose,
 
     close: function () {
-      config.closed = true;
       listen("removeEventListener");
       tabs.leave();
       reader.close();
