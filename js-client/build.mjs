@@ -13,7 +13,7 @@ const here = new URL("./", import.meta.url);
 const banner = "/*! Tidings */\n";
 
 /** Bytes after gzip -9: what it may not grow past. 8,192 and 5,120 are what we want. */
-const budgets = { "tidings.js": 10000, "tidings.mjs": 8250 };
+const budgets = { "tidings.js": 10000, "tidings.mjs": 8250, "tidings-socket.js": 10240, "tidings-socket.mjs": 12000 };
 
 // Names of members that others know, and that are not shortened: the API's (src/tidings.d.ts) and the wire's (docs/wire.md)...
 const ours = `
@@ -23,6 +23,7 @@ const ours = `
   seq prev time latest gap deleted live ping hello bye ack from to reason epoch session ping_ms node code retry_ms status detail error
   id items more head_ms wait receipt duplicate durability followers
   websocket sse stream longpoll poll
+  Socket away_ms protocol protocols CONNECTING OPEN CLOSING CLOSED
 `;
 // ... those of browsers that TypeScript has forgotten ...
 const old = "ActiveXObject parentWindow multipart XDomainRequest ontimeout attachEvent detachEvent msCrypto";
@@ -62,7 +63,7 @@ function join(texts) {
       names.add(name);
     }
   }
-  return texts.map((text) => text.replace(/^import .*\n/gm, "").replace(/^export /gm, "")).join("\n");
+  return texts.map((text) => text.replace(/^import .*\n/gm, "").replace(/^export \{.*\n/gm, "").replace(/^export /gm, "")).join("\n");
 }
 
 /** Has the text know which build it is of. */
@@ -70,12 +71,18 @@ function stamp(text) {
   return text.replace('var build = "source";', `var build = "${createHash("sha256").update(text).digest("hex").slice(0, 8)}";`);
 }
 
-async function build() {
-  const text = join(await modules("src/tidings.js"));
-  const source = stamp(text);
-  const recent = stamp(text.replace("var modern = false;", "var modern = true;"));
+/**
+ * Builds a classic script and a module from an entry.
+ * @param {string} entry
+ * @param {string} names what the module exports beside its default
+ * @param {(text: string) => string} adapt sets the switches of src/build.js, for the classic script and for both
+ */
+async function pair(entry, names, both, onlyClassic) {
+  const set = (text, switches) =>
+    Object.entries(switches).reduce((result, [name, value]) => result.replace(new RegExp(`var ${name} = \\w+;`), `var ${name} = ${value};`), text);
+  const text = set(join(await modules(entry)), both);
   const classic = await minify(
-    `(function (root) {${source}
+    `(function (root) {${stamp(set(text, onlyClassic))}
       if (typeof module === "object" && module.exports) {
         module.exports = tidings;
         tidings.tidings = tidings["default"] = tidings;
@@ -83,9 +90,9 @@ async function build() {
         root.tidings = tidings;
       }
     })(this);`,
-    { ie8: true, ecma: 5, compress: { ...compress }, mangle: { properties }, format: { ascii_only: true } },
+    { ie8: true, ecma: 5, compress, mangle: { properties }, format: { ascii_only: true } },
   );
-  const module = await minify(`${recent}\nexport { tidings, tidings as default };`, {
+  const module = await minify(`${stamp(set(text, { modern: true }))}\nexport { ${names}, tidings as default };`, {
     module: true,
     ecma: 2020,
     compress: { ...compress, unsafe_arrows: true, unsafe_methods: true },
@@ -94,10 +101,18 @@ async function build() {
   });
   parse(classic.code, { ecmaVersion: 3, allowReserved: "never" });
   parse(module.code, { ecmaVersion: 2020, sourceType: "module" });
+  return [classic, module].map(({ code }) => `${banner}${code}\n`);
+}
+
+async function build() {
+  const [classic, module] = await pair("src/tidings.js", "tidings", { sockets: false }, {});
+  const [socketClassic, socketModule] = await pair("src/tidings-socket.js", "Socket, tidings", {}, { roomy: false });
   return {
-    "tidings.js": `${banner}${classic.code}\n`,
-    "tidings.mjs": `${banner}${module.code}\n`,
+    "tidings.js": classic,
+    "tidings.mjs": module,
     "tidings.d.ts": await readFile(new URL("src/tidings.d.ts", here), "utf8"),
+    "tidings-socket.js": socketClassic,
+    "tidings-socket.mjs": socketModule,
   };
 }
 
@@ -115,11 +130,11 @@ for (const [name, text] of Object.entries(files)) {
   }
 }
 
-console.log(`${"file".padEnd(14)}${"bytes".padStart(8)}${"gzip -9".padStart(9)}${"budget".padStart(8)}`);
+console.log(`${"file".padEnd(20)}${"bytes".padStart(8)}${"gzip -9".padStart(9)}${"budget".padStart(8)}`);
 for (const [name, budget] of Object.entries(budgets)) {
   const size = Buffer.byteLength(files[name]);
   const packed = gzipSync(files[name], { level: 9 }).length;
-  console.log(`${name.padEnd(14)}${String(size).padStart(8)}${String(packed).padStart(9)}${String(budget).padStart(8)}`);
+  console.log(`${name.padEnd(20)}${String(size).padStart(8)}${String(packed).padStart(9)}${String(budget).padStart(8)}`);
   if (packed > budget) {
     console.error(`${name} is over its budget`);
     process.exitCode = 1;

@@ -17,6 +17,7 @@ import { attempt, now, parse } from "./util.js";
  * @property {import("./http.js").Env} env
  * @property {number | undefined} poll_ms
  * @property {boolean} [paged] more came than fits into one answer
+ * @property {string[]} [protocols] of a socket's WebSocket
  * @property {() => string} bare the address without topics
  * @property {(more: string, as?: string) => string} url the address with further parameters; "" when it would be too long
  * @property {(more: string, post?: boolean) => import("./http.js").Call} call a GET, or a POST where that is wanted, or would be too long
@@ -32,7 +33,7 @@ import { attempt, now, parse } from "./util.js";
  *
  * @typedef {object} Handle
  * @property {() => void} close               it tells nothing any more
- * @property {(value: object) => void} [send] where there is a way upstream
+ * @property {(value: object, raw?: any) => void} [send] where there is a way upstream; raw: it goes as it is instead
  * @property {() => void} [change]            ask anew at once, for other topics
  * @property {(answer: any) => void} [take]   an answer that came with something else
  * @property {boolean} [bare]                 it was opened without topics: they go upstream
@@ -52,6 +53,9 @@ import { attempt, now, parse } from "./util.js";
  * @property {boolean} [fresh]                some were asked for by something else than a cursor
  * @property {boolean} [shared]               its answers are the same for everybody
  * @property {number} [asked_at]              when a ping was sent
+ * @property {number} [down]                 of a socket's WebSocket: the frame that came last
+ * @property {number} [up]                   ... and the last that the gateway had when it said hello
+ * @property {number} [sent]                 ... and the last that was sent
  * @property {any} [got]                      it has brought a message
  * @property {any[]} [held]                   what it brought while it was not trusted yet
  * @property {string} [step]                  what it tells the gateway of the transport before it
@@ -75,6 +79,7 @@ import { attempt, now, parse } from "./util.js";
  * @typedef {object} Config
  * @property {import("./http.js").Env} env
  * @property {string} base
+ * @property {any[]} usable transports that options and the environment allow
  * @property {string} token
  * @property {boolean} [closed] nothing is sent again
  * @property {number | undefined} poll_ms

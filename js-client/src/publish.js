@@ -1,15 +1,12 @@
 // Publishing: one POST per message, without a preflight, resent under the same idempotency key until it is answered. Where
 // the connection is a plain poll the answer brings what is new, too.
 import { request } from "./http.js";
-import { backoff, extended, failure, makeKey, now, parse } from "./util.js";
+import { backoff, binary, extended, failure, makeKey, now, parse } from "./util.js";
 import { escapeTopic, followQuery } from "./wire.js";
 
 // In ms. The gateway remembers a key for five minutes: later a resend could publish twice.
 var lasting = 270000;
 var patient = 30000;
-
-// What goes as it is, by its class: a Blob, an ArrayBuffer, a view of one.
-var binary = /Blob|File|Buffer|View|\dArray|Clamped/;
 
 /**
  * @param {import("./link.js").Config} config

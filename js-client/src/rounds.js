@@ -2,6 +2,7 @@
 // Everything that opens a connection is a round: a list of transports, each tried when the one before it has failed or
 // has had its head start. Beside the connection that serves there is at most one attempt, and without it at most two.
 // What is asked for and what is brought is the user's: topics (reader.js) or a socket (socket.js).
+import { sockets } from "./build.js";
 import { parseCursor } from "./cover.js";
 import { makeLink, open, shut } from "./link.js";
 import { attempt, backoff, failure, filter, now, place } from "./util.js";
@@ -360,9 +361,11 @@ export function makeRounds(config, user) {
         user.take(link, value);
       }
     } else {
-      if (ack) {
-        ladder.rtt(now() - /** @type {number} */ (link.asked_at) + 1);
-      } else if (link.held) {
+      if (ack && link.asked_at) {
+        ladder.rtt(now() - link.asked_at + 1);
+        link.asked_at = 0;
+      }
+      if (link.held) {
         link.held.push(value);
       } else {
         ladder.offer(value.offer);
@@ -467,6 +470,9 @@ export function makeRounds(config, user) {
     var told = Math.min(ending.retry_ms || 0, lastRetry);
     abandon(ending.cause);
     clearTimeout(probing);
+    if (sockets && user.lost && user.lost(ending)) {
+      return;
+    }
     retrying = setTimeout(
       function () {
         var names = order();
@@ -525,6 +531,11 @@ export function makeRounds(config, user) {
     /** The connection that serves. */
     serving: function () {
       return serving;
+    },
+
+    /** How many attempts are under way. */
+    trying: function () {
+      return tries.length;
     },
 
     halt: halt,

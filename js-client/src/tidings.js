@@ -1,33 +1,11 @@
 // The client's face: tidings(url, options). tidings.d.ts documents it.
-import { modern } from "./build.js";
-import { makeLadder } from "./ladder.js";
+import { modern, roomy } from "./build.js";
+import { watchPage } from "./page.js";
 import { publish } from "./publish.js";
 import { makeReader } from "./reader.js";
+import { makeConfig } from "./settings.js";
 import { canShare, makeTabs } from "./tabs.js";
-import { attempt, each, failure, filter, names, place, root } from "./util.js";
-
-/**
- * What there is to work with. Options come first: a test or an old Node brings its own.
- * @param {any} options
- * @returns {import("./http.js").Env}
- */
-function environment(options) {
-  // Without a way to abort it fetch would leave its connections behind; without one to read it is no better than what came before.
-  var fetches = modern || (root.AbortController && root.ReadableStream && root.TextDecoder);
-  /** @type {import("./http.js").Env} */
-  var env = {
-    websocket: options.WebSocket || root.WebSocket,
-    sse: options.EventSource || root.EventSource,
-    fetch: fetches && (options.fetch || root.fetch)
-  };
-  if (!modern) {
-    env.XMLHttpRequest = options.XMLHttpRequest || root.XMLHttpRequest;
-    env.XDomainRequest = options.XDomainRequest || root.XDomainRequest;
-    env.document = options.document || root.document;
-  }
-  env.stream = env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;
-  return env;
-}
+import { attempt, each, failure, filter, root } from "./util.js";
 
 /**
  * The gateway's base URL, absolute (a WebSocket needs it so) and without a slash at the end.
@@ -55,10 +33,9 @@ export function tidings(url, options) {
   /** @type {Record<string, ((value: any) => void)[]>} */
   var listeners = {};
   var alone = false;
-  var env = environment(given);
   var base = absolute(url || "");
   var key = "tidings " + base;
-  var shares = given.share !== false && !!canShare();
+  var shares = roomy && given.share !== false && !!canShare();
 
   /**
    * @param {string} type
@@ -77,72 +54,18 @@ export function tidings(url, options) {
     }
   }
 
-  var usable = filter(given.transports || names, function (name) {
-    if (place(names, name) < 0) {
-      throw failure("no transport is called " + name, {});
-    }
-    return /** @type {any} */ (env)[name];
-  });
-
-  /** @type {import("./link.js").Config} */
-  var config = {
-    env: env,
-    base: base,
-    poll_ms: given.poll_ms,
-    token: "",
-    // A browser that knows neither is one that opens no more than two connections to a host.
-    line: [],
-    frugal: given.connections < 3 || (!modern && !given.connections && !env.websocket && !env.sse && !env.fetch),
-    ladder: makeLadder(usable, !!given.transports, key),
-    report: report,
-    authorize: function (expired, then) {
-      /** @param {any} token */
-      function use(token) {
-        config.token = typeof token === "string" ? token : "";
-        then();
-      }
-      var token = typeof given.token === "function" ? attempt(given.token, expired) : given.token;
-      if (token && token.then) {
-        token.then(use, use);
-      } else {
-        use(token);
-      }
-    }
-  };
-  var tabs = makeTabs([key, usable, given.connections, given.token].join(" "), function () {
+  var config = makeConfig(given, base, key, report);
+  var tabs = makeTabs([key, config.usable, given.connections, given.token].join(" "), function () {
     return reader;
   });
   var reader = makeReader(config, shares, tabs);
-
-  /**
-   * Something has become of the page, or of its network.
-   * @param {any} event
-   */
-  function happen(event) {
-    var seen = event.type === "visibilitychange";
-    if (/hide|freeze/.test(event.type)) {
-      reader.sleep();
-    } else if (event.persisted !== false && !(seen && document.hidden)) {
-      if (shares && !alone) {
-        tabs.join();
-      }
-      tabs.wake();
-      reader.wake(!seen);
+  var unwatch = watchPage(reader.sleep, function (network) {
+    if (shares && !alone) {
+      tabs.join();
     }
-  }
-
-  /** @param {"addEventListener" | "removeEventListener"} method */
-  function listen(method) {
-    var line = (root.navigator || {}).connection;
-    each(["pagehide", "freeze", "pageshow", "resume", "online", "visibilitychange"], function (type) {
-      if (root[method]) {
-        root[method](type, happen, true); // So that it hears what is the document's, too.
-      }
-    });
-    if (line && line[method]) {
-      line[method]("change", happen);
-    }
-  }
+    tabs.wake();
+    reader.wake(network);
+  });
 
   /** @type {any} */
   var self = {
@@ -239,12 +162,11 @@ export function tidings(url, options) {
     diagnose: reader.diagnose,
 
     close: function () {
-      listen("removeEventListener");
+      unwatch();
       tabs.leave();
       reader.close();
     }
   };
 
-  listen("addEventListener");
   return self;
 }

@@ -4,6 +4,9 @@ import { modern } from "./build.js";
 /** All transports, best first. */
 export var names = ["websocket", "sse", "stream", "longpoll", "poll"];
 
+/** What goes as it is, by its class: a Blob, an ArrayBuffer, a view of one. */
+export var binary = /Blob|File|Buffer|View|\dArray|Clamped/;
+
 /** The global object: a name that may not exist is asked for as its member. @type {any} */
 export var root = modern || typeof self === "undefined" ? globalThis : self;
 

@@ -75,6 +75,7 @@ export function network() {
   net.WebSocket = class {
     constructor(url, protocol) {
       const one = streaming({ kind: "websocket", url, protocol, upstream: [], closed: false }, (data) => this.onmessage?.({ data }));
+      one.bytes = (data) => this.onmessage?.({ data: new Uint8Array(data).buffer });
       one.die = (code = 1006, reason = "") => {
         one.closed = true;
         this.onclose?.({ code, reason });
@@ -82,8 +83,8 @@ export function network() {
       this.one = one;
       all.push(one);
     }
-    send(text) {
-      this.one.upstream.push(JSON.parse(text));
+    send(data) {
+      this.one.upstream.push(data[0] === "{" ? JSON.parse(data) : data);
     }
     close() {
       this.one.closed = true;

@@ -1,8 +1,9 @@
 // Long poll and plain poll: the same answers; the one is held by the gateway, the other asked for at intervals. What an
 // answer says is told in the words of streams.
+import { sockets } from "../build.js";
 import { parseCursor } from "../cover.js";
 import { request } from "../http.js";
-import { each, now, parse } from "../util.js";
+import { each, extended, now, parse } from "../util.js";
 
 // How long the gateway may hold an answer, and how much longer than that an answer may take, in ms.
 var hold = 25000;
@@ -65,14 +66,26 @@ export function openPoll(way, sink) {
     );
     sink.object({
       offer: answer.offer,
-      hello: epoch !== point.epoch && { cursor: cursor, epoch: point.epoch, offer: answer.offer }
+      hello: epoch !== point.epoch && hello(answer, point.epoch)
     });
     epoch = point.epoch;
+    if (sockets && answer.ack) {
+      sink.object({ ack: answer.ack });
+    }
     each(items, sink.object);
     if (!answer.more) {
       sink.object({ live: { cursor: cursor } });
     }
     return true;
+  }
+
+  /**
+   * @param {any} answer
+   * @param {string} epoch
+   */
+  function hello(answer, epoch) {
+    var value = { cursor: cursor, epoch: epoch, offer: answer.offer, ping_ms: 0 };
+    return sockets ? extended(answer.hello || {}, value) : value;
   }
 
   ask();

@@ -1,4 +1,5 @@
-// WebSocket, subprotocol tidings.v1: one object per text frame, both ways.
+// WebSocket, subprotocol tidings.v1: one object per text frame, both ways. A socket's has a subprotocol and frames of its own (talk.js).
+import { sockets } from "../build.js";
 
 /**
  * @param {import("../link.js").Way} way
@@ -8,7 +9,10 @@
 export function openWebSocket(way, sink) {
   // What does not fit in a URL is followed upstream, once the connection stands.
   var url = way.url("");
-  var socket = new way.env.websocket((url || way.bare()).replace(/^http/, "ws"), "tidings.v1");
+  var socket = new way.env.websocket((url || way.bare()).replace(/^http/, "ws"), (sockets && way.protocols) || "tidings.v1");
+  if (sockets) {
+    socket.binaryType = "arraybuffer";
+  }
   socket.onmessage = function (/** @type {MessageEvent} */ event) {
     sink.text(event.data);
   };
@@ -17,8 +21,8 @@ export function openWebSocket(way, sink) {
   };
   return {
     bare: !url,
-    send: function (value) {
-      socket.send(JSON.stringify(value));
+    send: function (value, raw) {
+      socket.send((sockets && raw) || JSON.stringify(value));
     },
     close: function () {
       socket.close(); // On a dead connection that may take minutes: nothing of it counts any more.

@@ -1,0 +1,299 @@
+// tidings.Socket: the browser's WebSocket (https://websockets.spec.whatwg.org/), over any transport, and through short absences.
+import { modern } from "./build.js";
+import { sizeOf, wellFormed, whole } from "./frames.js";
+import { watchPage } from "./page.js";
+import { makeConfig } from "./settings.js";
+import { makeTalk } from "./talk.js";
+import { attempt, binary, each, extended, filter, root } from "./util.js";
+
+/** @typedef {any} Self */
+
+// Browsers that let others make what takes events. In the others what would be accessors are plain members.
+var able =
+  modern ||
+  attempt(function () {
+    return new EventTarget();
+  });
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function exception(name, text) {
+  return able ? new DOMException(text, name) : extended(new Error(text), { name: name });
+}
+
+/**
+ * The address, absolute.
+ * @param {string} url
+ * @returns {string}
+ */
+function resolve(url) {
+  var page = root.document;
+  var here = root.location;
+  if (modern || typeof root.URL === "function") {
+    return (
+      attempt(function () {
+        return new URL(url, page ? page.baseURI : here).href;
+      }) || ""
+    );
+  }
+  return /^\w+:/.test(url) || !here
+    ? url
+    : here.protocol +
+        (/^\/\//.test(url) ? "" : "//" + here.host + (url.charAt(0) === "/" ? "" : here.pathname.replace(/[^\/]*$/, ""))) +
+        url;
+}
+
+/**
+ * Tells an event.
+ * @param {Self} self
+ * @param {string} type
+ * @param {string} kind its class
+ * @param {any} [init]
+ */
+function fire(self, type, kind, init) {
+  /** @type {any} */
+  var event;
+  if (able) {
+    var make = root[kind];
+    // Node 20 has no CloseEvent.
+    event = make ? new make(type, init) : extended(new Event(type), init);
+  } else {
+    event = extended({ type: type, target: self, currentTarget: self }, init);
+  }
+  self.dispatchEvent(event);
+}
+
+/**
+ * @constructor
+ * @this {Self}
+ * @param {string} url
+ * @param {string | string[]} [protocols]
+ * @param {any} [options]
+ */
+export function Socket(url, protocols, options) {
+  if (!(this instanceof Socket) || !arguments.length) {
+    throw new TypeError("new tidings.Socket(url)");
+  }
+  /** @type {Self} */
+  var self = able ? Object.setPrototypeOf(new EventTarget(), Object.getPrototypeOf(this)) : this;
+  /** @type {Record<string, boolean>} */
+  var seen = {};
+  /** @type {any} */
+  var listed = protocols === undefined ? [] : protocols;
+  var href = resolve(String(url)).replace(/^http/, "ws");
+  if (!/^wss?:[^#]+$/.test(href)) {
+    throw exception("SyntaxError", "not a URL of a socket: " + url);
+  }
+  listed = typeof listed === "object" && listed && listed.length >= 0 ? [].slice.call(listed) : [String(listed)];
+  each(listed, function (name) {
+    var key = "/" + String(name).toLowerCase();
+    if (seen[key] || !/^[!#-'*+\-.0-9A-Z^-z|~]+$/.test(name)) {
+      throw exception("SyntaxError", "not subprotocols: " + listed);
+    }
+    seen[key] = true;
+  });
+
+  var origin = /^.+?:\/\/[^\/?]+/.exec(href);
+  var base = href.replace(/^ws/, "http");
+  var config = makeConfig(options || {}, base, "tidings " + base.replace(/^(.+?:\/\/[^\/?]+).*/, "$1"), function () {});
+  /** @type {any} */
+  var own = able ? (self.own = {}) : self;
+  each(handlers, function (name) {
+    own[name] = null;
+  });
+  own.url = href;
+  own.readyState = own.bufferedAmount = 0;
+  own.protocol = own.extensions = "";
+  own.binaryType = "blob";
+
+  var talk = makeTalk(config, listed, {
+    open: function (protocol) {
+      if (!own.readyState) {
+        own.readyState = 1;
+        own.protocol = protocol;
+        fire(self, "open", "Event");
+      }
+    },
+    message: function (parts) {
+      if (own.readyState === 1) {
+        fire(self, "message", "MessageEvent", { data: whole(parts, own.binaryType), origin: origin && origin[0] });
+      }
+    },
+    closing: function () {
+      own.readyState = 2;
+    },
+    left: function (bytes) {
+      own.bufferedAmount -= bytes;
+    },
+    over: function (close) {
+      unwatch();
+      own.readyState = 3;
+      if (!close) {
+        fire(self, "error", "Event");
+      }
+      fire(self, "close", "CloseEvent", {
+        wasClean: !!close,
+        code: close ? close.code : 1006,
+        reason: (close && close.reason) || ""
+      });
+    }
+  });
+  var unwatch = watchPage(talk.sleep, talk.wake);
+  own.talk = talk;
+  return self;
+}
+
+var states = 0;
+var handlers = ["onopen", "onmessage", "onerror", "onclose"];
+
+/** @type {any} */
+var face = able
+  ? Object.create(EventTarget.prototype)
+  : {
+      /**
+       * @this {Self}
+       * @param {string} type
+       * @param {any} fn
+       */
+      addEventListener: function (type, fn) {
+        this.removeEventListener(type, fn);
+        this.own[type].push(fn);
+      },
+      /**
+       * @this {Self}
+       * @param {string} type
+       * @param {any} fn
+       */
+      removeEventListener: function (type, fn) {
+        this.own = this.own || {};
+        this.own[type] = filter(this.own[type] || [], function (one) {
+          return one !== fn;
+        });
+      },
+      /**
+       * @this {Self}
+       * @param {any} event
+       */
+      dispatchEvent: function (event) {
+        var self = this;
+        each([self["on" + event.type]].concat((self.own || {})[event.type] || []), function (fn) {
+          if (fn) {
+            attempt(
+              function () {
+                (fn.handleEvent ? fn.handleEvent : fn).call(self, event);
+              },
+              0,
+              true
+            );
+          }
+        });
+      }
+    };
+
+face.constructor = Socket;
+Socket.prototype = face;
+each(["CONNECTING", "OPEN", "CLOSING", "CLOSED"], function (name) {
+  each([face, Socket], function (/** @type {any} */ where) {
+    if (able) {
+      Object.defineProperty(where, name, { value: states, enumerable: true });
+    } else {
+      where[name] = states;
+    }
+  });
+  states++;
+});
+
+/**
+ * @param {string} name
+ * @param {(this: Self, value: any) => void} [set]
+ */
+function expose(name, set) {
+  Object.defineProperty(face, name, {
+    get: function () {
+      return this.own[name];
+    },
+    set: set,
+    enumerable: true,
+    configurable: true
+  });
+}
+
+if (able) {
+  Object.setPrototypeOf(Socket, EventTarget);
+  each(["url", "readyState", "bufferedAmount", "protocol", "extensions"], function (name) {
+    expose(name);
+  });
+  expose("binaryType", function (value) {
+    if (/^(blob|arraybuffer)$/.test(value)) {
+      this.own.binaryType = value;
+    }
+  });
+  each(handlers, function (name) {
+    expose(name, function (fn) {
+      var self = this;
+      if (!self.own["/" + name]) {
+        // Among the listeners it has the place of its first setting.
+        self.own["/" + name] = true;
+        self.addEventListener(name.slice(2), function (/** @type {Event} */ event) {
+          var now = self.own[name];
+          if (typeof now === "function") {
+            now.call(self, event);
+          }
+        });
+      }
+      self.own[name] = /^(object|function)$/.test(typeof fn) ? fn : null;
+    });
+  });
+}
+
+/**
+ * @this {Self}
+ * @param {any} data
+ */
+face.send = function (data) {
+  var own = able ? this.own : this;
+  var bytes = binary.test({}.toString.call(data));
+  var size = bytes && data.size; // a Blob has one
+  if (!own.readyState) {
+    throw exception("InvalidStateError", "still connecting");
+  }
+  if (!bytes) {
+    data = wellFormed(data);
+    size = sizeOf(data);
+  } else if (size === undefined) {
+    // A copy: what becomes of it now is not sent.
+    data = new Uint8Array(data.buffer ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data));
+    size = data.length;
+  }
+  own.bufferedAmount += size;
+  if (own.readyState === 1) {
+    own.talk.send(data);
+  }
+};
+
+/**
+ * @this {Self}
+ * @param {number} [code]
+ * @param {string} [reason]
+ */
+face.close = function (code, reason) {
+  var own = able ? this.own : this;
+  var why = reason === undefined ? "" : wellFormed(reason);
+  code = code === undefined ? 1005 : Math.round(code);
+  if (code !== 1005 && code !== 1000 && !(code >= 3000 && code < 5000)) {
+    throw exception("InvalidAccessError", "not a code to close with: " + code);
+  }
+  if (sizeOf(why) > 123) {
+    throw exception("SyntaxError", "the reason is longer than 123 bytes");
+  }
+  if (own.readyState < 2) {
+    if (own.readyState) {
+      own.talk.close({ code: code, reason: why });
+    } else {
+      own.talk.abort();
+    }
+    own.readyState = 2;
+  }
+};

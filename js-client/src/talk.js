@@ -1,0 +1,420 @@
+// A conversation over connections that come and go: what is said is numbered, kept until it is acknowledged, and said again on
+// the next connection; what is heard is taken once and in order (docs/wire.md, "Sockets").
+import { bare, enveloped, payload, pieceEnd, read, sizeOf, unbare } from "./frames.js";
+import { request } from "./http.js";
+import { makeRounds } from "./rounds.js";
+import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./util.js";
+
+/**
+ * @typedef {import("./frames.js").Frame} Frame
+ * @typedef {import("./link.js").Link} Link
+ *
+ * For whom it is held.
+ * @typedef {object} Face
+ * @property {(protocol: string) => void} open
+ * @property {(parts: any[]) => void} message
+ * @property {() => void} closing           the other side has closed
+ * @property {(bytes: number) => void} left  so many have left
+ * @property {(close?: {code: number, reason?: string}) => void} over  nothing comes any more; without a close it has failed
+ */
+
+// What is under way at most, and in one request, in bytes. After how many bytes or frames what is heard is acknowledged at once, and after how
+// long at the latest on a connection that has two ways. How long a request may take, and the answer to a close. In ms.
+var room = 1048576;
+var load = 262144;
+var many = 65536;
+var few = 32;
+var idle = 200;
+var enough = 30000;
+var parting = 10000;
+
+/**
+ * @param {import("./link.js").Config} config
+ * @param {string[]} protocols
+ * @param {Face} face
+ */
+export function makeTalk(config, protocols, face) {
+  var id = makeKey();
+  var address = config.base + (/\?/.test(config.base) ? "&" : "?") + "tidings=" + id;
+  var epoch = "";
+  var away = 30000;
+  var pause = 10000; // between acknowledgements on a connection that has one way
+  /** Messages, or what is left of them. @type {{data: any, at: number, size: number, close?: any}[]} */
+  var waiting = [];
+  /** @type {Frame[]} that may have to be said again */
+  var frames = [];
+  var said = 0;
+  var acked = 0;
+  var under = 0; // bytes that are said and not acknowledged
+  var reading = false;
+  /** @type {any} */
+  var ours;
+  /** @type {any} */
+  var theirs;
+  var heard = 0;
+  /** @type {any[]} */
+  var parts = [];
+  var owed = 0;
+  /** @type {any} */
+  var cancel;
+  var failures = 0;
+  var failing = 0;
+  /** @type {any} */
+  var owing;
+  /** @type {any} */
+  var posting;
+  /** @type {any} */
+  var leaving;
+
+  var rounds = makeRounds(config, {
+    dress: function (link) {
+      var ws = link.name === "websocket";
+      link.protocols = ["tidings.socket.v1"].concat(protocols);
+      link.url = function (more) {
+        return query(ws ? "" : link.name, (ws ? "" : offered()) + link.common() + more);
+      };
+      link.call = function (more, post) {
+        return { url: link.url(more), body: post ? "" : undefined, token: config.token };
+      };
+      if (ws) {
+        link.text = function (data) {
+          link.object(unbare(link, data));
+        };
+      }
+    },
+    stale: function () {},
+    extend: function () {
+      return true;
+    },
+    serves: function (link) {
+      link.sent = link.up;
+      stopPost();
+      clearTimeout(leaving);
+      leaving = 0;
+    },
+    served: pump,
+    take: take,
+    tell: function (status) {
+      if (epoch && !leaving && status.state !== "open" && status.state !== "closed") {
+        leaving = setTimeout(over, away);
+      }
+    },
+    lost: function () {
+      if (!epoch || theirs) {
+        over();
+      }
+      return config.closed;
+    },
+    fail: over
+  });
+
+  /** The subprotocols, where a request may open the socket. */
+  function offered() {
+    return protocols.length && !epoch ? "&protocols=" + encodeURIComponent(protocols.join()) : "";
+  }
+
+  /**
+   * @param {string} transport
+   * @param {string} more
+   */
+  function query(transport, more) {
+    return address + (transport && "&transport=" + transport) + (epoch && "&since=" + epoch + "-" + heard) + more;
+  }
+
+  function stopPost() {
+    clearTimeout(posting);
+    posting = 0;
+    if (cancel) {
+      cancel();
+      cancel = 0;
+    }
+  }
+
+  // Ends it all.
+  function over() {
+    if (!config.closed) {
+      config.closed = true;
+      rounds.halt("close");
+      stopPost();
+      clearTimeout(owing);
+      clearTimeout(leaving);
+      setTimeout(function () {
+        face.over(theirs);
+      }, 0);
+    }
+  }
+
+  /**
+   * @param {Link} link
+   * @param {any} value
+   */
+  function take(link, value) {
+    var hello = value.hello;
+    if (hello) {
+      if (epoch && epoch !== link.epoch) {
+        over(); // It is another one.
+        return;
+      }
+      away = hello.away_ms || away;
+      pause = hello.ping_ms / 2 || pause;
+      settle(hello.ack);
+      if (!epoch) {
+        epoch = link.epoch;
+        face.open(hello.protocol || "");
+      }
+    }
+    if (value.ack) {
+      settle(value.ack.seq);
+      pump();
+    }
+    if (value.ping && link.handle.send) {
+      acknowledge();
+    }
+    if (value.seq > heard) {
+      link.got = true;
+      if (value.seq > heard + 1) {
+        link.end({ cause: "missing" });
+      } else {
+        heard++;
+        listen(link, value);
+      }
+    }
+  }
+
+  /**
+   * @param {Link} link
+   * @param {any} frame
+   */
+  function listen(link, frame) {
+    if (frame.close) {
+      theirs = frame.close;
+      face.closing();
+      waiting = [];
+      close({ code: theirs.code });
+      part();
+      return;
+    }
+    var data = payload(frame);
+    if (data === undefined) {
+      face.closing();
+      waiting = [];
+      close({ code: 1003, reason: "this browser has no binary data" });
+      return;
+    }
+    owed += data.length + many / few;
+    if (owed >= many) {
+      acknowledge();
+    } else if (!owing && (link.handle.send || !link.handle.change)) {
+      owing = setTimeout(acknowledge, link.handle.send ? idle : pause);
+    }
+    parts.push(data);
+    if (!frame.more) {
+      data = parts;
+      parts = [];
+      face.message(data);
+    }
+  }
+
+  // Says up to where all is here. Polls do so by themselves.
+  function acknowledge() {
+    var link = rounds.serving();
+    var send = link && link.handle.send;
+    clearTimeout(owing);
+    owing = 0;
+    if (send) {
+      owed = 0;
+      send({ ack: { seq: heard } });
+    } else {
+      owed = owed || 1;
+      pump();
+    }
+  }
+
+  /**
+   * What the other side has needs not be said again.
+   * @param {number} seq
+   */
+  function settle(seq) {
+    var left = 0;
+    each(frames, function (frame) {
+      if (frame.seq > acked && frame.seq <= seq) {
+        left += frame.size;
+      }
+    });
+    acked = Math.max(acked, seq || 0);
+    under -= left;
+    face.left(left);
+    // A WebSocket counts from where it said hello, which may be on its way: until all from there is said nothing is let go.
+    var link = rounds.serving();
+    if (!rounds.trying()) {
+      frames = filter(frames, function (frame) {
+        return frame.seq > acked || (link && frame.seq > /** @type {any} */ (link).sent);
+      });
+    }
+    part();
+  }
+
+  // Both have closed, and know it.
+  function part() {
+    if (ours && ours.seq <= acked && !config.closed) {
+      if (theirs) {
+        over();
+      } else if (!leaving) {
+        leaving = setTimeout(over, parting);
+      }
+    }
+  }
+
+  /** @param {any} end */
+  function close(end) {
+    if (!ours) {
+      ours = { close: end };
+      waiting.push(ours);
+      pump();
+    }
+  }
+
+  // Makes frames of what waits, as many as may be under way.
+  function cut() {
+    /** @param {any} data */
+    function add(data) {
+      var size = typeof data === "string" ? sizeOf(data) : data ? data.length : 0;
+      under += size;
+      frames.push({ seq: ++said, data: data, more: more, close: message.close, size: size });
+      message.seq = said;
+    }
+    while (waiting[0] && under < room && !reading) {
+      /** @type {any} */
+      var message = waiting[0];
+      var data = message.data;
+      var at = message.at;
+      var end = pieceEnd(data, at);
+      var more = end < message.size;
+      message.at = end;
+      if (!more) {
+        waiting.shift();
+      }
+      if (!data || data.subarray) {
+        add(data && data.subarray(at, end));
+      } else if (data.length >= 0) {
+        add(data.slice(at, end));
+      } else {
+        reading = true;
+        read(data.slice(at, end), function (bytes) {
+          reading = false;
+          if (!bytes) {
+            over();
+          } else if (!config.closed) {
+            add(bytes);
+            pump();
+          }
+        });
+      }
+    }
+  }
+
+  // Says what is to be said.
+  function pump() {
+    var link = /** @type {any} */ (rounds.serving());
+    if (config.closed) {
+      return;
+    }
+    cut();
+    if (link && link.handle.send) {
+      each(frames, function (frame) {
+        if (frame.seq > link.sent) {
+          link.sent = frame.seq;
+          link.handle.send(0, bare(frame));
+        }
+      });
+    } else if (link && !cancel && !posting && (said > acked || (owed && !link.handle.change))) {
+      post(link);
+    }
+  }
+
+  /** What is not acknowledged, as lines. */
+  function lines() {
+    var text = "";
+    each(frames, function (frame) {
+      if (frame.seq > acked && text.length < load) {
+        text += enveloped(frame) + "\n";
+      }
+    });
+    return text;
+  }
+
+  /** @param {Link} link */
+  function post(link) {
+    var polls = link.name === "poll";
+    var before = acked;
+    owed = 0;
+    /**
+     * @param {import("./http.js").Ending} ending
+     * @param {string} text
+     */
+    function done(ending, text) {
+      var answer = parse(text) || {};
+      stopPost();
+      if (answer.ack) {
+        failing = 0;
+        settle(answer.ack.seq);
+        if (polls && link === rounds.serving()) {
+          attempt(/** @type {any} */ (link.handle.take), answer);
+        }
+        failures = acked > before ? 0 : failures;
+      } else if (ending.code || now() - (failing = failing || now()) > away) {
+        over();
+      }
+      if (config.closed) {
+        return;
+      }
+      if (acked > before || said === acked) {
+        pump();
+      } else {
+        posting = setTimeout(function () {
+          posting = 0;
+          pump();
+        }, Math.max(backoff(failures++, 500, 5000), ending.retry_ms || 0));
+      }
+    }
+    config.authorize(false, function () {
+      cancel = request(
+        config.env,
+        { url: polls ? query("poll", link.common()) : query("", ""), body: lines(), token: config.token },
+        done
+      );
+      posting = setTimeout(function () {
+        done({ cause: "silent", code: 0 }, "");
+      }, enough);
+    });
+  }
+
+  rounds.adapt();
+  return {
+    /** @param {any} data text, bytes or a Blob */
+    send: function (data) {
+      waiting.push({ data: data, at: 0, size: data.size === undefined ? data.length : data.size });
+      pump();
+    },
+    close: close,
+    abort: over,
+    sleep: function (/** @type {boolean} */ leaves) {
+      if (leaves && epoch) {
+        // The page is left: what is still to be said goes with the goodbye.
+        waiting = [];
+        close({ code: 1001 });
+        if (!(/** @type {any} */ (rounds.serving() || { handle: {} }).handle.send)) {
+          attempt(function () {
+            root.navigator.sendBeacon(query("", ""), lines());
+          });
+        }
+      }
+      stopPost();
+      if (rounds.halt("pagehide")) {
+        rounds.tell("waiting", "", "pagehide");
+      }
+    },
+    wake: rounds.wake,
+    diagnose: rounds.diagnose
+  };
+}
