@@ -90,7 +90,7 @@ async function pair(entry, names, both, onlyClassic) {
         root.tidings = tidings;
       }
     })(this);`,
-    { ie8: true, ecma: 5, compress, mangle: { properties }, format: { ascii_only: true } },
+    { ie8: true, ecma: 5, compress: { ...compress }, mangle: { properties }, format: { ascii_only: true } },
   );
   const module = await minify(`${stamp(set(text, { modern: true }))}\nexport { ${names}, tidings as default };`, {
     module: true,

@@ -533,11 +533,6 @@ export function makeRounds(config, user) {
       return serving;
     },
 
-    /** How many attempts are under way. */
-    trying: function () {
-      return tries.length;
-    },
-
     halt: halt,
     tell: tell,
 

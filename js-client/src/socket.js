@@ -105,7 +105,7 @@ export function Socket(url, protocols, options) {
   });
   own.url = href;
   own.readyState = own.bufferedAmount = 0;
-  own.protocol = own.extensions = "";
+  own.protocol = own.extensions = own.transport = "";
   own.binaryType = "blob";
 
   var talk = makeTalk(config, listed, {
@@ -127,17 +127,19 @@ export function Socket(url, protocols, options) {
     left: function (bytes) {
       own.bufferedAmount -= bytes;
     },
-    over: function (close) {
+    carried: function (transport) {
+      if (own.transport !== transport) {
+        own.transport = transport;
+        fire(self, "transport", "Event");
+      }
+    },
+    over: function (close, clean) {
       unwatch();
       own.readyState = 3;
-      if (!close) {
+      if (!clean) {
         fire(self, "error", "Event");
       }
-      fire(self, "close", "CloseEvent", {
-        wasClean: !!close,
-        code: close ? close.code : 1006,
-        reason: (close && close.reason) || ""
-      });
+      fire(self, "close", "CloseEvent", { wasClean: !!clean, code: close.code, reason: close.reason || "" });
     }
   });
   var unwatch = watchPage(talk.sleep, talk.wake);
@@ -222,7 +224,7 @@ function expose(name, set) {
 
 if (able) {
   Object.setPrototypeOf(Socket, EventTarget);
-  each(["url", "readyState", "bufferedAmount", "protocol", "extensions"], function (name) {
+  each(["url", "readyState", "bufferedAmount", "protocol", "extensions", "transport"], function (name) {
     expose(name);
   });
   expose("binaryType", function (value) {

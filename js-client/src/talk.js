@@ -14,8 +14,9 @@ import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./uti
  * @property {(protocol: string) => void} open
  * @property {(parts: any[]) => void} message
  * @property {() => void} closing           the other side has closed
+ * @property {(transport: string) => void} carried by another transport, or "" by none
  * @property {(bytes: number) => void} left  so many have left
- * @property {(close?: {code: number, reason?: string}) => void} over  nothing comes any more; without a close it has failed
+ * @property {(close: {code: number, reason?: string}, clean: any) => void} over nothing comes any more
  */
 
 // What is under way at most, and in one request, in bytes. After how many bytes or frames what is heard is acknowledged at once, and after how
@@ -95,8 +96,9 @@ export function makeTalk(config, protocols, face) {
     served: pump,
     take: take,
     tell: function (status) {
+      face.carried(status.state === "open" ? status.transport : "");
       if (epoch && !leaving && status.state !== "open" && status.state !== "closed") {
-        leaving = setTimeout(over, away);
+        leaving = setTimeout(abort, away);
       }
     },
     lost: function () {
@@ -105,8 +107,12 @@ export function makeTalk(config, protocols, face) {
       }
       return config.closed;
     },
-    fail: over
+    fail: abort
   });
+
+  function abort() {
+    over();
+  }
 
   /** The subprotocols, where a request may open the socket. */
   function offered() {
@@ -130,8 +136,11 @@ export function makeTalk(config, protocols, face) {
     }
   }
 
-  // Ends it all.
-  function over() {
+  /**
+   * Ends it all.
+   * @param {any} [failure] what the gateway says of it
+   */
+  function over(failure) {
     if (!config.closed) {
       config.closed = true;
       rounds.halt("close");
@@ -139,7 +148,7 @@ export function makeTalk(config, protocols, face) {
       clearTimeout(owing);
       clearTimeout(leaving);
       setTimeout(function () {
-        face.over(theirs);
+        face.over(failure || theirs || { code: 1006 }, !failure && theirs);
       }, 0);
     }
   }
@@ -169,6 +178,9 @@ export function makeTalk(config, protocols, face) {
     }
     if (value.ping && link.handle.send) {
       acknowledge();
+    }
+    if (value.close && !value.seq) {
+      over(value.close); // Here and now, for what this side has done.
     }
     if (value.seq > heard) {
       link.got = true;
@@ -235,22 +247,15 @@ export function makeTalk(config, protocols, face) {
    * @param {number} seq
    */
   function settle(seq) {
-    var left = 0;
-    each(frames, function (frame) {
-      if (frame.seq > acked && frame.seq <= seq) {
-        left += frame.size;
-      }
-    });
     acked = Math.max(acked, seq || 0);
-    under -= left;
-    face.left(left);
-    // A WebSocket counts from where it said hello, which may be on its way: until all from there is said nothing is let go.
-    var link = rounds.serving();
-    if (!rounds.trying()) {
-      frames = filter(frames, function (frame) {
-        return frame.seq > acked || (link && frame.seq > /** @type {any} */ (link).sent);
-      });
-    }
+    frames = filter(frames, function (frame) {
+      var kept = frame.seq > acked;
+      if (!kept) {
+        under -= frame.size;
+        face.left(frame.size);
+      }
+      return kept;
+    });
     part();
   }
 
@@ -260,7 +265,7 @@ export function makeTalk(config, protocols, face) {
       if (theirs) {
         over();
       } else if (!leaving) {
-        leaving = setTimeout(over, parting);
+        leaving = setTimeout(abort, parting);
       }
     }
   }
@@ -321,13 +326,17 @@ export function makeTalk(config, protocols, face) {
     }
     cut();
     if (link && link.handle.send) {
+      // It counts from where it was at its hello: what was acknowledged elsewhere meanwhile is passed over.
+      for (; link.sent < acked; link.sent++) {
+        link.handle.send(0, "=");
+      }
       each(frames, function (frame) {
         if (frame.seq > link.sent) {
           link.sent = frame.seq;
           link.handle.send(0, bare(frame));
         }
       });
-    } else if (link && !cancel && !posting && (said > acked || (owed && !link.handle.change))) {
+    } else if (link && !cancel && !posting && (frames.length || (owed && !link.handle.change))) {
       post(link);
     }
   }
@@ -336,7 +345,7 @@ export function makeTalk(config, protocols, face) {
   function lines() {
     var text = "";
     each(frames, function (frame) {
-      if (frame.seq > acked && text.length < load) {
+      if (text.length < load) {
         text += enveloped(frame) + "\n";
       }
     });
@@ -368,7 +377,7 @@ export function makeTalk(config, protocols, face) {
       if (config.closed) {
         return;
       }
-      if (acked > before || said === acked) {
+      if (acked > before || !frames.length) {
         pump();
       } else {
         posting = setTimeout(function () {
@@ -397,7 +406,7 @@ export function makeTalk(config, protocols, face) {
       pump();
     },
     close: close,
-    abort: over,
+    abort: abort,
     sleep: function (/** @type {boolean} */ leaves) {
       if (leaves && epoch) {
         // The page is left: what is still to be said goes with the goodbye.

@@ -50,6 +50,10 @@ export function openPoll(way, sink) {
     var items = answer.items;
     var moved = cursor !== answer.cursor;
     if (!point || !items) {
+      if (sockets && answer.bye) {
+        sink.object(answer);
+        return true;
+      }
       return false;
     }
     cursor = answer.cursor;
