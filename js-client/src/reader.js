@@ -1,10 +1,11 @@
 // All follows of a client, over one connection (rounds.js): what it is asked for, what of it is for whom, and what becomes of it when
 // tabs share one.
 import { addresses, extend } from "./ask.js";
+import { roomy } from "./build.js";
 import { askOf, asksOf, makeCover } from "./cover.js";
 import { receive } from "./receive.js";
 import { makeRounds } from "./rounds.js";
-import { each, failure, filter, makeKey, place } from "./util.js";
+import { each, extended, failure, filter, makeKey, place } from "./util.js";
 
 /**
  * @typedef {import("./link.js").Config} Config
@@ -27,7 +28,7 @@ export function makeReader(config, shared, tabs) {
   var cursor = "";
   var stopped = false;
   var asleep = false;
-  var active = !shared;
+  var active = !roomy || !shared;
   var session = makeKey();
   /** @type {any} */
   var syncing;
@@ -70,16 +71,28 @@ export function makeReader(config, shared, tabs) {
     tell: function (value) {
       status = value;
       status.cursor = cursor;
-      tabs.relay({ state: status }, follows);
+      relay({ state: status }, follows);
       config.report("state", status);
     },
     fail: function (name, ending) {
       stopped = true;
-      tabs.leave(); // Another tab may be let in.
+      if (roomy) {
+        tabs.leave(); // Another tab may be let in.
+      }
       rounds.tell("closed", name, ending.cause);
       config.report("error", failure(ending.detail || ending.cause, ending));
     }
   });
+
+  /**
+   * @param {any} note
+   * @param {Follow[]} list
+   */
+  function relay(note, list) {
+    if (roomy) {
+      tabs.relay(note, list);
+    }
+  }
 
   /**
    * @param {Link} link
@@ -93,7 +106,7 @@ export function makeReader(config, shared, tabs) {
       return;
     }
     var touched = receive(link, value, config.report, function (list) {
-      tabs.relay({ value: value, epoch: link.epoch, shared: link.shared }, list);
+      relay({ value: value, epoch: link.epoch, shared: link.shared }, list);
     });
     if (value.seq && touched.length && touched[0].live) {
       cursor = link.epoch + "-" + value.seq;
@@ -110,7 +123,7 @@ export function makeReader(config, shared, tabs) {
   function join(follow, at) {
     var epoch = /** @type {Link} */ (rounds.serving()).epoch;
     var value = { live: { topic: follow.cover.pattern, cursor: at } };
-    tabs.relay({ value: value, epoch: epoch }, receive({ epoch: epoch, follows: [follow] }, value, config.report));
+    relay({ value: value, epoch: epoch }, receive({ epoch: epoch, follows: [follow] }, value, config.report));
   }
 
   /**
@@ -123,8 +136,8 @@ export function makeReader(config, shared, tabs) {
       return follow.cover.pattern === pattern && remove(follow);
     });
     problem.topic = pattern;
-    tabs.relay({ refused: problem }, refused);
-    if (filter(refused, own).length) {
+    relay({ refused: problem }, refused);
+    if (!roomy || filter(refused, own).length) {
       refusal(problem);
     }
   }
@@ -147,7 +160,7 @@ export function makeReader(config, shared, tabs) {
     if (config.closed || stopped || asleep) {
       return;
     }
-    if (!active) {
+    if (roomy && !active) {
       tabs.join();
     }
     if (!follows.length) {
@@ -196,7 +209,7 @@ export function makeReader(config, shared, tabs) {
     return follow;
   }
 
-  return {
+  var self = {
     /**
      * @param {string} pattern
      * @param {string} since
@@ -238,7 +251,9 @@ export function makeReader(config, shared, tabs) {
     sleep: function () {
       var busy = rounds.halt("pagehide");
       asleep = true;
-      tabs.leave();
+      if (roomy) {
+        tabs.leave();
+      }
       if (busy) {
         rounds.tell("waiting", "", "pagehide");
       }
@@ -268,6 +283,18 @@ export function makeReader(config, shared, tabs) {
       return told;
     },
 
+    close: function () {
+      if (!config.closed) {
+        config.closed = true;
+        rounds.halt("close");
+        each(follows, remove);
+        rounds.tell("closed", "", "close");
+      }
+    }
+  };
+
+  // What takes part between tabs (tabs.js).
+  return roomy ? extended(self, {
     /**
      * Between tabs: whether this one holds the connection.
      * @param {boolean} value
@@ -307,7 +334,7 @@ export function makeReader(config, shared, tabs) {
         added.push(add(id, tab, fresh[id]));
       }
       if (status && !kept.length) {
-        tabs.relay({ state: status }, added);
+        relay({ state: status }, added);
       }
       if (active) {
         align(); // At once: a timer of a hidden tab may take a second, and this is for one that may be seen.
@@ -315,7 +342,7 @@ export function makeReader(config, shared, tabs) {
       var link = rounds.serving();
       if (link) {
         // So that who takes over does not ask from where a quiet topic had its last message.
-        tabs.relay(
+        relay(
           { value: { ping: { cursor: cursor } }, epoch: link.epoch },
           filter(kept, function (follow) {
             return follow.live;
@@ -354,15 +381,6 @@ export function makeReader(config, shared, tabs) {
       } else {
         receive(what, what.value, config.report);
       }
-    },
-
-    close: function () {
-      if (!config.closed) {
-        config.closed = true;
-        rounds.halt("close");
-        each(follows, remove);
-        rounds.tell("closed", "", "close");
-      }
     }
-  };
+  }) : self;
 }

@@ -1,5 +1,5 @@
 // What a client or a socket has to work with, and is told to: its options, and what the environment has.
-import { modern, sockets } from "./build.js";
+import { modern, roomy, sockets } from "./build.js";
 import { makeLadder } from "./ladder.js";
 import { attempt, failure, filter, names, place, root } from "./util.js";
 
@@ -25,7 +25,8 @@ function environment(options) {
     env.XDomainRequest = options.XDomainRequest || root.XDomainRequest;
     env.document = options.document || root.document;
   }
-  env.stream = env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;
+  env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;
+  env.stream = roomy ? env.poll : env.fetch;
   return env;
 }
 

@@ -299,3 +299,11 @@ face.close = function (code, reason) {
     own.readyState = 2;
   }
 };
+
+/**
+ * What was tried, as tidings().diagnose() tells it.
+ * @this {Self}
+ */
+face.diagnose = function () {
+  return (able ? this.own : this).talk.diagnose();
+};

@@ -21,7 +21,7 @@ import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./uti
 
 // What is under way at most, and in one request, in bytes. After how many bytes or frames what is heard is acknowledged at once, and after how
 // long at the latest on a connection that has two ways. How long a request may take, and the answer to a close. In ms.
-var room = 1048576;
+var room = 262144;
 var load = 262144;
 var many = 65536;
 var few = 32;

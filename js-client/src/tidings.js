@@ -55,15 +55,21 @@ export function tidings(url, options) {
   }
 
   var config = makeConfig(given, base, key, report);
-  var tabs = makeTabs([key, config.usable, given.connections, given.token].join(" "), function () {
-    return reader;
-  });
+  /** @type {any} */
+  var tabs =
+    roomy &&
+    makeTabs([key, config.usable, given.connections, given.token].join(" "), function () {
+      return reader;
+    });
+  /** @type {any} */
   var reader = makeReader(config, shares, tabs);
   var unwatch = watchPage(reader.sleep, function (network) {
     if (shares && !alone) {
       tabs.join();
     }
-    tabs.wake();
+    if (roomy) {
+      tabs.wake();
+    }
     reader.wake(network);
   });
 
@@ -163,7 +169,9 @@ export function tidings(url, options) {
 
     close: function () {
       unwatch();
-      tabs.leave();
+      if (roomy) {
+        tabs.leave();
+      }
       reader.close();
     }
   };

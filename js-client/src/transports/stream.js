@@ -1,6 +1,6 @@
 // NDJSON over one long answer: an object per line, read as it arrives. It is asked for with a POST: there are proxies that
 // hold what answers a GET until it is complete, and pass this.
-import { modern } from "../build.js";
+import { modern, roomy } from "../build.js";
 import { request } from "../http.js";
 import { each } from "../util.js";
 import { blindly } from "./old/blind.js";
@@ -13,9 +13,9 @@ import { openFrame } from "./old/frame.js";
  */
 export function openStream(way, sink) {
   var rest = "";
-  var tell = modern || way.env.fetch ? sink.text : blindly(sink);
-  var fetches = modern || way.env.fetch;
-  if (!modern && !fetches && !(way.env.XDomainRequest || "withCredentials" in new way.env.XMLHttpRequest())) {
+  var fetches = modern || !roomy || way.env.fetch;
+  var tell = fetches ? sink.text : blindly(sink);
+  if (!fetches && !(way.env.XDomainRequest || "withCredentials" in new way.env.XMLHttpRequest())) {
     return openFrame(way, sink);
   }
   return {

@@ -1,5 +1,6 @@
 // Requests where there is no fetch, or none that streams: by XMLHttpRequest, XDomainRequest (IE 8 and 9), or a script (JSONP)
 // where nothing else crosses origins (Opera before 12, WebKit before 2009).
+import { roomy } from "../../build.js";
 import { attempt, root } from "../../util.js";
 
 /**
@@ -29,7 +30,7 @@ export function olderWay(env, call, chunk) {
   var own = near(call.url);
   return "withCredentials" in new env.XMLHttpRequest() || (own && !chunk)
     ? byXHR
-    : env.XDomainRequest && !(own && call.token) // It carries no token.
+    : !roomy || (env.XDomainRequest && !(own && call.token)) // It carries no token.
       ? byXDR
       : byScript;
 }
@@ -53,15 +54,15 @@ function piecemeal(chunk) {
 /** @type {Means} */
 export function byXHR(env, url, init, finish, chunk) {
   var xhr = new env.XMLHttpRequest();
-  var take = chunk && piecemeal(chunk);
+  var take = roomy && chunk && piecemeal(chunk);
   // Gecko before 22 can take the parts of a multipart answer one by one, and so keeps none of them.
-  var parts = chunk && "multipart" in xhr;
+  var parts = roomy && chunk && "multipart" in xhr;
   function look() {
     var state = xhr.readyState;
     var text = "";
     // Which throws where nothing has been answered, or the line has broken.
     var status =
-      (state > (chunk ? 2 : 3) &&
+      (state > (roomy && chunk ? 2 : 3) &&
         attempt(function () {
           var status = xhr.status;
           text = xhr.responseText;
@@ -89,7 +90,7 @@ export function byXHR(env, url, init, finish, chunk) {
     xhr.setRequestHeader(name, init.headers[name]);
   }
   xhr.onreadystatechange = look;
-  if (chunk) {
+  if (roomy && chunk) {
     xhr.onprogress = look; // Opera 12 tells the state 3 once.
     xhr.onerror = function () {
       finish(0, "");
@@ -97,7 +98,10 @@ export function byXHR(env, url, init, finish, chunk) {
   }
   xhr.send(init.method === "GET" ? null : init.body);
   return function () {
-    xhr.onreadystatechange = xhr.onprogress = function () {};
+    xhr.onreadystatechange = function () {};
+    if (roomy) {
+      xhr.onprogress = xhr.onreadystatechange;
+    }
     xhr.abort();
   };
 }
@@ -105,7 +109,7 @@ export function byXHR(env, url, init, finish, chunk) {
 /** @type {Means} */
 export function byXDR(env, url, init, finish, chunk) {
   var xdr = new env.XDomainRequest();
-  var take = chunk && piecemeal(chunk);
+  var take = roomy && chunk && piecemeal(chunk);
   // Without a handler of every kind IE 9 drops requests that are under way.
   xdr.onprogress = function () {
     if (take) {
