@@ -1,4 +1,5 @@
 // What a connection is asked for where topics are followed, and how what is followed then is sent up.
+import { roomy } from "./build.js";
 import { askOf, asksOf, earlier } from "./cover.js";
 import { each, place } from "./util.js";
 import { followQuery } from "./wire.js";
@@ -21,7 +22,7 @@ var longest = 2000;
 export function addresses(link, config, wanted, session) {
   // What every request says beside what it asks for.
   function common() {
-    return link.shared ? "" : "&session=" + session + link.common();
+    return roomy && link.shared ? "" : "&session=" + session + link.common(link);
   }
 
   /**
@@ -34,17 +35,21 @@ export function addresses(link, config, wanted, session) {
     link.asked = asksOf(link.follows);
     link.fresh = false;
     each(link.follows, function (follow) {
-      link.fresh = link.fresh || follow.cover.at < 0;
+      if (roomy) {
+        link.fresh = link.fresh || follow.cover.at < 0;
+      }
       follow.ready = follow.live || askOf(follow.cover) !== "now";
     });
-    return "transport=" + (as || link.name) + followQuery("topic", link.asked, link.shared) + common() + more;
+    return "transport=" + (as || link.name) + followQuery("topic", link.asked, roomy && link.shared) + common() + more;
   }
 
-  link.bare = function () {
-    link.follows = [];
-    link.asked = {};
-    return config.base + "/topics?transport=" + link.name + common();
-  };
+  if (roomy) {
+    link.bare = function () {
+      link.follows = [];
+      link.asked = {};
+      return config.base + "/topics?transport=" + link.name + common();
+    };
+  }
   link.url = function (more, as) {
     var url = config.base + "/topics?" + query(more, as);
     return url.length > longest ? "" : url;

@@ -1,7 +1,7 @@
 // A socket's messages in pieces, and their forms on the wire (docs/wire.md, "Sockets").
 import { modern } from "./build.js";
 import { parseCursor } from "./cover.js";
-import { attempt, parse, root } from "./util.js";
+import { each, parse, root } from "./util.js";
 import { message } from "./wire.js";
 
 /**
@@ -59,21 +59,14 @@ export function pieceEnd(data, at) {
  * @param {(bytes: Uint8Array | null) => void} done gets null where it cannot be read any more
  */
 export function read(blob, done) {
-  /** @param {any} buffer */
-  function use(buffer) {
-    done(buffer && new Uint8Array(buffer));
-  }
-  if (modern || blob.arrayBuffer) {
-    blob.arrayBuffer().then(use, function () {
-      use(null);
-    });
-  } else {
-    var reader = new root.FileReader();
-    reader.onloadend = function () {
-      use(reader.result);
-    };
-    reader.readAsArrayBuffer(blob);
-  }
+  blob.arrayBuffer().then(
+    function (buffer) {
+      done(new Uint8Array(buffer));
+    },
+    function () {
+      done(null);
+    }
+  );
 }
 
 /**
@@ -160,19 +153,18 @@ export function whole(parts, binaryType) {
   if (typeof parts[0] === "string") {
     return parts.join("");
   }
-  if (binaryType === "blob" && (modern || attempt(function () { return new Blob([]); }))) {
+  if (binaryType === "blob" && (modern || typeof root.Blob === "function")) {
     return new Blob(parts);
   }
   var size = 0;
-  var i;
-  for (i = 0; i < parts.length; i++) {
-    size += parts[i].length;
-  }
+  each(parts, function (part) {
+    size += part.length;
+  });
   var bytes = new Uint8Array(size);
   size = 0;
-  for (i = 0; i < parts.length; i++) {
-    bytes.set(parts[i], size);
-    size += parts[i].length;
-  }
+  each(parts, function (part) {
+    bytes.set(part, size);
+    size += part.length;
+  });
   return bytes.buffer;
 }

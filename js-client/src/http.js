@@ -1,8 +1,11 @@
 // One HTTP request, whole or in chunks of text as they arrive, by the best that the browser has: fetch, or what came before
 // (transports/old/requests.js). And what its end means.
-import { modern } from "./build.js";
+import { modern, roomy } from "./build.js";
 import { olderWay } from "./transports/old/requests.js";
 import { now, parse } from "./util.js";
+
+// How long an answer is waited for, in ms.
+var patient = 30000;
 
 /**
  * What the environment has; each may be absent. Under the name of each transport there is what it is made with.
@@ -146,6 +149,29 @@ export function request(env, call, done, chunk) {
 }
 
 /**
+ * Sends a request with the token of the moment, and does not wait for ever.
+ * @param {import("./link.js").Config} config
+ * @param {boolean} expired whether the last token was
+ * @param {() => Call} call
+ * @param {(ending: Ending, text: string) => void} done
+ */
+export function ask(config, expired, call, done) {
+  config.authorize(expired, function () {
+    var cancel = request(config.env, call(), answered);
+    var timer = setTimeout(function () {
+      cancel();
+      answered({ cause: "silent", status: 0, passing: true }, "");
+    }, patient);
+
+    /** @type {typeof done} */
+    function answered(ending, text) {
+      clearTimeout(timer);
+      done(ending, text);
+    }
+  });
+}
+
+/**
  * What an answer means. Only a problem of the gateway's own gets a close code, and only where asking again
  * would not help: the 403 of a proxy is the transport's failure and no verdict.
  * @param {number} status
@@ -166,7 +192,7 @@ export function explain(status, text, retryAfter) {
   ending.cause = code || (status === 200 ? (text ? "invalid" : "died") : status ? "status " + status : "unreachable");
   ending.code = !code || ending.passing ? 0 : code === "transport_off" ? 4505 : code === "token_expired" ? 4004 : 4500;
   if (retryAfter) {
-    ending.retry_ms = +retryAfter * 1000 || Date.parse(retryAfter) - now();
+    ending.retry_ms = +retryAfter * 1000 || (roomy ? Date.parse(retryAfter) - now() : 0);
   }
   return ending;
 }

@@ -43,7 +43,7 @@ import { attempt, now, parse } from "./util.js";
  * @property {Follow[]} follows               what it was asked for
  * @property {Record<string, string>} asked   `since` per topic or pattern. Keys are "/" + topic
  * @property {string} epoch
- * @property {() => string} common           what every request says
+ * @property {(link: Link) => string} common what every request on it says
  * @property {any} entry                      of diagnose(): transport, why, at, hello_ms, ended_ms, cause
  * @property {number} [opened]                when the attempt began: a count
  * @property {number} [served]                when it came to serve: the same count
@@ -69,7 +69,6 @@ import { attempt, now, parse } from "./util.js";
  *
  * Whom a link tells.
  * @typedef {object} Host
- * @property {(link: Link) => void} dress      gives it its addresses
  * @property {(link: Link) => string} common   what every request says: an "&" in front of each parameter
  * @property {(link: Link, value: any) => void} object
  * @property {(link: Link) => void} quiet      nothing was heard for too long
@@ -115,9 +114,7 @@ export function makeLink(name, config, host) {
     count: 0,
     entry: { transport: name, at: now(), cause: "" },
     handle: /** @type {any} */ ({}),
-    common: function () {
-      return host.common(link);
-    },
+    common: host.common,
     heard: function () {
       link.last = now();
       link.count++;
@@ -157,7 +154,6 @@ export function makeLink(name, config, host) {
       host.end(link, ending);
     }
   });
-  host.dress(link);
   return link;
 }
 

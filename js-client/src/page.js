@@ -1,4 +1,5 @@
 // What becomes of the page, and of its network.
+import { roomy } from "./build.js";
 import { each, root } from "./util.js";
 
 /**
@@ -19,7 +20,7 @@ export function watchPage(sleep, wake) {
 
   /** @param {"addEventListener" | "removeEventListener"} method */
   function listen(method) {
-    var line = (root.navigator || {}).connection;
+    var line = roomy && (root.navigator || {}).connection;
     each(["pagehide", "freeze", "pageshow", "resume", "online", "visibilitychange"], function (type) {
       if (root[method]) {
         root[method](type, happen, true); // So that it hears what is the document's, too.

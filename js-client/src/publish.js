@@ -1,12 +1,12 @@
 // Publishing: one POST per message, without a preflight, resent under the same idempotency key until it is answered. Where
 // the connection is a plain poll the answer brings what is new, too.
-import { request } from "./http.js";
+import { roomy } from "./build.js";
+import { ask } from "./http.js";
 import { backoff, binary, extended, failure, makeKey, now, parse } from "./util.js";
 import { escapeTopic, followQuery } from "./wire.js";
 
-// In ms. The gateway remembers a key for five minutes: later a resend could publish twice.
+// The gateway remembers a key for five minutes: later a resend could publish twice. In ms.
 var lasting = 270000;
-var patient = 30000;
 
 /**
  * @param {import("./link.js").Config} config
@@ -39,34 +39,26 @@ export function publish(config, topic, data, options, done, piggyback) {
 
   /** @type {typeof done} */
   function finish(error, receipt) {
-    config.line = config.line.slice(1);
-    if (config.frugal && config.line[0]) {
-      config.line[0]();
+    if (roomy) {
+      config.line = config.line.slice(1);
+      if (config.frugal && config.line[0]) {
+        config.line[0]();
+      }
     }
     done(error, receipt);
   }
 
   function send() {
-    var back = piggyback();
-    config.authorize(expired, function () {
-      var cancel = request(
-        config.env,
-        { url: url + (back ? followQuery("follow", back.asked) : ""), body: data, token: config.token },
-        answered
-      );
-      var timer = setTimeout(function () {
-        cancel();
-        answered({ cause: "silent", status: 0, passing: true }, "");
-      }, patient);
-
-      /**
-       * @param {import("./http.js").Ending} ending
-       * @param {string} text
-       */
-      function answered(ending, text) {
+    var back = roomy && piggyback();
+    ask(
+      config,
+      expired,
+      function () {
+        return { url: url + (back ? followQuery("follow", back.asked) : ""), body: data, token: config.token };
+      },
+      function (ending, text) {
         var receipt = parse(text) || {};
         var ms = Math.max(backoff(failures++, 500, 15000), ending.retry_ms || 0);
-        clearTimeout(timer);
         expired = ending.code === 4004 && !expired;
         if (receipt.cursor) {
           if (back && receipt.follow) {
@@ -86,10 +78,12 @@ export function publish(config, topic, data, options, done, piggyback) {
           );
         }
       }
-    });
+    );
   }
-  config.line = config.line.concat(send);
-  if (!config.frugal || config.line.length < 2) {
+  if (roomy) {
+    config.line = config.line.concat(send);
+  }
+  if (!roomy || !config.frugal || config.line.length < 2) {
     send(); // Else when those before it are done: there is one connection up.
   }
 }

@@ -40,6 +40,7 @@ export function makeReader(config, shared, tabs) {
         config,
         function () {
           link.shared =
+            roomy &&
             link.name === "poll" &&
             !link.paged &&
             config.ladder.offer().shared &&
@@ -56,19 +57,14 @@ export function makeReader(config, shared, tabs) {
       return link.follows !== follows;
     },
     extend: function (link) {
-      return extend(link, follows, join);
-    },
-    serves: function (link, hello) {
-      cursor = hello.cursor;
-      sync(); // What was followed or closed meanwhile.
-    },
-    served: function (link) {
-      if (link.handle.bare) {
-        extend(link, follows, join);
-      }
+      return roomy && extend(link, follows, join);
     },
     take: take,
     tell: function (value) {
+      if (value.cursor) {
+        cursor = value.cursor;
+        sync(); // What was followed or closed meanwhile.
+      }
       status = value;
       status.cursor = cursor;
       relay({ state: status }, follows);
@@ -101,7 +97,7 @@ export function makeReader(config, shared, tabs) {
   function take(link, value) {
     var it = value.ping || value.live || value.hello;
     link.got = link.got || value.seq;
-    if (value.ack && value.ack.error) {
+    if (roomy && value.ack && value.ack.error) {
       refuse(value.ack.id, value.ack.error);
       return;
     }
@@ -137,7 +133,7 @@ export function makeReader(config, shared, tabs) {
     });
     problem.topic = pattern;
     relay({ refused: problem }, refused);
-    if (!roomy || filter(refused, own).length) {
+    if (filter(refused, own).length) {
       refusal(problem);
     }
   }
@@ -261,6 +257,9 @@ export function makeReader(config, shared, tabs) {
 
     /** What else is asked of the gateway may bring what is new: the query for it, and whom the answer is for. */
     piggyback: function () {
+      if (!roomy) {
+        return null;
+      }
       var link = rounds.serving();
       var list = follows;
       var take = link && link.name === "poll" && link.follows === list && !link.shared && link.handle.take;
@@ -278,9 +277,7 @@ export function makeReader(config, shared, tabs) {
 
     /** Every attempt of late, and what the choice is made from. */
     diagnose: function () {
-      var told = rounds.diagnose();
-      told.shared = !active;
-      return told;
+      return rounds.diagnose(!active);
     },
 
     close: function () {

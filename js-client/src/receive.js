@@ -1,4 +1,5 @@
 // What a connection brings: hello, messages, gaps, positions. Each moves covers and is told to those whom it concerns.
+import { roomy } from "./build.js";
 import { advance, askOf, enter, forget, parseCursor, raise, settle, take } from "./cover.js";
 import { matches } from "./topic.js";
 import { attempt, each, failure } from "./util.js";
@@ -53,11 +54,11 @@ export function receive(source, value, report, pass) {
      * @param {any} what
      */
     function tell(name, what) {
-      if (!follow.tab) {
+      if (!roomy || !follow.tab) {
         news[name] = what;
       }
     }
-    if (value.hello || (value.ack && value.ack.id === cover.pattern)) {
+    if (value.hello || (roomy && value.ack && value.ack.id === cover.pattern)) {
       follow.live = false;
       follow.ready = askOf(cover) !== "now";
     }
@@ -87,7 +88,7 @@ export function receive(source, value, report, pass) {
         concerns = true;
         moves = moves || !!follow.live;
         var verdict = take(cover, value);
-        if (verdict && !follow.tab) {
+        if (verdict && (!roomy || !follow.tab)) {
           takers.push(follow);
           whole = whole || verdict < 2;
         }
@@ -113,7 +114,7 @@ export function receive(source, value, report, pass) {
     message(value, source.epoch);
     // Something is missing only if it is for every follow: one that joined on an open connection hears nothing from before.
     if (!whole) {
-      if (source.shared) {
+      if (roomy && source.shared) {
         report("gap", { topic: value.topic, from: 0, to: value.prev, reason: "expired" });
       } else {
         report("error", failure("messages are missing", { topic: value.topic, cursor: value.cursor, cause: "missing" }));

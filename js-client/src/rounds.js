@@ -2,7 +2,7 @@
 // Everything that opens a connection is a round: a list of transports, each tried when the one before it has failed or
 // has had its head start. Beside the connection that serves there is at most one attempt, and without it at most two.
 // What is asked for and what is brought is the user's: topics (reader.js) or a socket (socket.js).
-import { sockets } from "./build.js";
+import { roomy, sockets } from "./build.js";
 import { parseCursor } from "./cover.js";
 import { makeLink, open, shut } from "./link.js";
 import { attempt, backoff, failure, filter, now, place } from "./util.js";
@@ -18,10 +18,8 @@ import { attempt, backoff, failure, filter, now, place } from "./util.js";
  * @property {(link: Link) => void} dress                gives a new link its addresses
  * @property {(link: Link) => any} stale                   whether it was asked for something else than what is wanted now
  * @property {(link: Link) => boolean} extend            asks it for what is wanted now; false: that takes a new connection
- * @property {(link: Link, hello: any) => void} serves   it is the one that serves from now on
- * @property {(link: Link) => void} [served]             ... and what it has brought so far is taken
  * @property {(link: Link, value: any) => void} take     one object of the wire
- * @property {(status: {state: string, transport: string, previous: string, cause: string}) => void} tell
+ * @property {(status: {state: string, transport: string, previous: string, cause: string, cursor?: string}) => void} tell
  * @property {(ending: Ending) => any} [lost]            nothing serves: true if nothing is to be waited for, either
  * @property {(name: string, ending: Ending) => void} fail the gateway has said no for good
  */
@@ -77,18 +75,18 @@ export function makeRounds(config, user) {
    * @param {string} state
    * @param {string} name
    * @param {string} cause
+   * @param {string} [cursor] where it begins
    */
-  function tell(state, name, cause) {
+  function tell(state, name, cause, cursor) {
     var previous = shown;
     if (state === "open") {
       shown = name;
     }
-    user.tell({ state: state, transport: name || shown, previous: previous, cause: cause });
+    user.tell({ state: state, transport: name || shown, previous: previous, cause: cause, cursor: cursor });
   }
 
   /** @type {Host} */
   var host = {
-    dress: user.dress,
     common: function (link) {
       return "&n=" + ++count + (link.sure || link.handle.change ? "" : "&tick=" + tick) + (link.step || "");
     },
@@ -164,7 +162,7 @@ export function makeRounds(config, user) {
     } else if (place(list, name) < 0) {
       next(ending); // Not offered any more.
     } else {
-      if (tries[config.frugal ? 0 : 1]) {
+      if (tries[roomy && config.frugal ? 0 : 1]) {
         shut(/** @type {Link} */ (tries.shift()), "no_hello");
       }
       begin(makeLink(name, config, host));
@@ -183,11 +181,12 @@ export function makeRounds(config, user) {
   /** @param {Link} link */
   function begin(link) {
     var name = link.name;
+    user.dress(link);
     var last = (serving || { entry: log[log.length - 1] || link.entry }).entry;
     if (last.transport !== name) {
       link.step = "&from=" + last.transport + "&cause=" + encodeURIComponent(serving ? "better" : last.cause || "no_hello");
     }
-    if (serving && config.frugal) {
+    if (roomy && serving && config.frugal) {
       shut(serving, why); // Break before make: the cursors cover it.
       serving = null;
     }
@@ -255,7 +254,7 @@ export function makeRounds(config, user) {
     clearTimeout(link.greet);
     link.spoke = now();
     link.entry.hello_ms = link.spoke - link.entry.at;
-    if (serving && link.fresh && /** @type {number} */ (link.opened) < /** @type {number} */ (serving.served)) {
+    if (roomy && serving && link.fresh && /** @type {number} */ (link.opened) < /** @type {number} */ (serving.served)) {
       // It lost the race by so much that "now" is not where it was. It works: again, with cursors.
       round([link.name], "probe", 0);
     } else if (handle.change || link.sure) {
@@ -314,13 +313,12 @@ export function makeRounds(config, user) {
       link.watch(hello.ping_ms * 1.5 + check);
     }
     schedule();
-    user.serves(link, hello);
-    tell("open", link.name, link.entry.why);
+    tell("open", link.name, link.entry.why, hello.cursor);
     for (var i = 0; i < values.length && !link.over; i++) {
       user.take(link, values[i]);
     }
-    if (!link.over && user.served) {
-      user.served(link);
+    if (roomy && link.handle.bare && !link.over) {
+      user.extend(link);
     }
   }
 
@@ -355,7 +353,7 @@ export function makeRounds(config, user) {
     } else if (!link.spoke) {
       // Nothing else counts before hello.
     } else if (ack && ack.id) {
-      if (ack.error && ack.error.code === "transport_off" && below(link).length) {
+      if (roomy && ack.error && ack.error.code === "transport_off" && below(link).length) {
         link.end({ cause: "transport_off", code: 4505 });
       } else {
         user.take(link, value);
@@ -602,14 +600,15 @@ export function makeRounds(config, user) {
       }
     },
 
-    /** Every attempt of late, and what the choice is made from. @returns {any} */
-    diagnose: function () {
+    /** Every attempt of late, and what the choice is made from.*/
+    diagnose: function (/** @type {boolean} */ shared) {
       return {
         transport: serving ? serving.name : "",
         remembered: ladder.home(),
         usable: ladder.list(),
         offer: ladder.offer(),
         rtt_ms: ladder.rtt(),
+        shared: shared,
         attempts: log
       };
     }

@@ -55,7 +55,7 @@ export function makeConfig(given, base, key, report) {
     token: "",
     // A browser that knows neither is one that opens no more than two connections to a host.
     line: [],
-    frugal: given.connections < 3 || (!modern && !given.connections && !env.websocket && !env.sse && !env.fetch),
+    frugal: roomy && (given.connections < 3 || (!modern && !given.connections && !env.websocket && !env.sse && !env.fetch)),
     ladder: makeLadder(usable, !!given.transports, key),
     report: report,
     authorize: function (expired, then) {
@@ -73,4 +73,17 @@ export function makeConfig(given, base, key, report) {
     }
   };
   return config;
+}
+
+/**
+ * An address, absolute: a WebSocket needs it so. Where it is none it throws, in browsers that can tell.
+ * @param {string} url
+ * @returns {string}
+ */
+export function absolute(url) {
+  var here = root.location;
+  if (modern || (sockets && typeof root.URL === "function")) {
+    return new URL(url, here).href;
+  }
+  return /^\w+:/.test(url) || !here ? url : here.protocol + (/^\/\//.test(url) ? "" : "//" + here.host) + url;
 }

@@ -2,7 +2,7 @@
 import { modern } from "./build.js";
 import { sizeOf, wellFormed, whole } from "./frames.js";
 import { watchPage } from "./page.js";
-import { makeConfig } from "./settings.js";
+import { absolute, makeConfig } from "./settings.js";
 import { makeTalk } from "./talk.js";
 import { attempt, binary, each, extended, filter, root } from "./util.js";
 
@@ -17,32 +17,10 @@ var able =
 
 /**
  * @param {string} name
- * @param {string} text
+ * @param {any} text
  */
 function exception(name, text) {
   return able ? new DOMException(text, name) : extended(new Error(text), { name: name });
-}
-
-/**
- * The address, absolute.
- * @param {string} url
- * @returns {string}
- */
-function resolve(url) {
-  var page = root.document;
-  var here = root.location;
-  if (modern || typeof root.URL === "function") {
-    return (
-      attempt(function () {
-        return new URL(url, page ? page.baseURI : here).href;
-      }) || ""
-    );
-  }
-  return /^\w+:/.test(url) || !here
-    ? url
-    : here.protocol +
-        (/^\/\//.test(url) ? "" : "//" + here.host + (url.charAt(0) === "/" ? "" : here.pathname.replace(/[^\/]*$/, ""))) +
-        url;
 }
 
 /**
@@ -74,35 +52,32 @@ function fire(self, type, kind, init) {
  */
 export function Socket(url, protocols, options) {
   if (!(this instanceof Socket) || !arguments.length) {
-    throw new TypeError("new tidings.Socket(url)");
+    throw new TypeError();
   }
   /** @type {Self} */
   var self = able ? Object.setPrototypeOf(new EventTarget(), Object.getPrototypeOf(this)) : this;
-  /** @type {Record<string, boolean>} */
-  var seen = {};
   /** @type {any} */
   var listed = protocols === undefined ? [] : protocols;
-  var href = resolve(String(url)).replace(/^http/, "ws");
-  if (!/^wss?:[^#]+$/.test(href)) {
-    throw exception("SyntaxError", "not a URL of a socket: " + url);
+  var href =
+    attempt(function () {
+      return absolute(String(url)).replace(/^http/, "ws");
+    }) || "";
+  var origin = /^wss?:\/\/[^\/?#]+/.exec(href);
+  if (!origin || /#/.test(href)) {
+    throw exception("SyntaxError", url);
   }
   listed = typeof listed === "object" && listed && listed.length >= 0 ? [].slice.call(listed) : [String(listed)];
   each(listed, function (name) {
-    var key = "/" + String(name).toLowerCase();
-    if (seen[key] || !/^[!#-'*+\-.0-9A-Z^-z|~]+$/.test(name)) {
-      throw exception("SyntaxError", "not subprotocols: " + listed);
+    if (!/^[!#-'*+\-.0-9A-Z^-z|~]+$/.test(name) || /(^|,)(.+),(.*,)?\2(,|$)/i.test(listed)) {
+      throw exception("SyntaxError", listed); // No token (RFC 9110 section 5.6.2), or one that is there twice.
     }
-    seen[key] = true;
   });
 
-  var origin = /^.+?:\/\/[^\/?]+/.exec(href);
+  var from = origin[0];
   var base = href.replace(/^ws/, "http");
-  var config = makeConfig(options || {}, base, "tidings " + base.replace(/^(.+?:\/\/[^\/?]+).*/, "$1"), function () {});
+  var config = makeConfig(options || {}, base, "tidings " + from.replace(/^ws/, "http"), function () {});
   /** @type {any} */
-  var own = able ? (self.own = {}) : self;
-  each(handlers, function (name) {
-    own[name] = null;
-  });
+  var own = (self.own = able ? {} : self);
   own.url = href;
   own.readyState = own.bufferedAmount = 0;
   own.protocol = own.extensions = own.transport = "";
@@ -118,7 +93,7 @@ export function Socket(url, protocols, options) {
     },
     message: function (parts) {
       if (own.readyState === 1) {
-        fire(self, "message", "MessageEvent", { data: whole(parts, own.binaryType), origin: origin && origin[0] });
+        fire(self, "message", "MessageEvent", { data: whole(parts, own.binaryType), origin: from });
       }
     },
     closing: function () {
@@ -169,7 +144,6 @@ var face = able
        * @param {any} fn
        */
       removeEventListener: function (type, fn) {
-        this.own = this.own || {};
         this.own[type] = filter(this.own[type] || [], function (one) {
           return one !== fn;
         });
@@ -180,7 +154,7 @@ var face = able
        */
       dispatchEvent: function (event) {
         var self = this;
-        each([self["on" + event.type]].concat((self.own || {})[event.type] || []), function (fn) {
+        each([self["on" + event.type]].concat(self.own[event.type] || []), function (fn) {
           if (fn) {
             attempt(
               function () {
@@ -214,7 +188,8 @@ each(["CONNECTING", "OPEN", "CLOSING", "CLOSED"], function (name) {
 function expose(name, set) {
   Object.defineProperty(face, name, {
     get: function () {
-      return this.own[name];
+      var value = this.own[name];
+      return value === undefined ? null : value;
     },
     set: set,
     enumerable: true,
@@ -255,11 +230,11 @@ if (able) {
  * @param {any} data
  */
 face.send = function (data) {
-  var own = able ? this.own : this;
+  var own = this.own;
   var bytes = binary.test({}.toString.call(data));
   var size = bytes && data.size; // a Blob has one
   if (!own.readyState) {
-    throw exception("InvalidStateError", "still connecting");
+    throw exception("InvalidStateError", "CONNECTING");
   }
   if (!bytes) {
     data = wellFormed(data);
@@ -281,14 +256,14 @@ face.send = function (data) {
  * @param {string} [reason]
  */
 face.close = function (code, reason) {
-  var own = able ? this.own : this;
+  var own = this.own;
   var why = reason === undefined ? "" : wellFormed(reason);
   code = code === undefined ? 1005 : Math.round(code);
   if (code !== 1005 && code !== 1000 && !(code >= 3000 && code < 5000)) {
-    throw exception("InvalidAccessError", "not a code to close with: " + code);
+    throw exception("InvalidAccessError", code);
   }
   if (sizeOf(why) > 123) {
-    throw exception("SyntaxError", "the reason is longer than 123 bytes");
+    throw exception("SyntaxError", reason);
   }
   if (own.readyState < 2) {
     if (own.readyState) {
@@ -305,5 +280,5 @@ face.close = function (code, reason) {
  * @this {Self}
  */
 face.diagnose = function () {
-  return (able ? this.own : this).talk.diagnose();
+  return this.own.talk.diagnose();
 };

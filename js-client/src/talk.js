@@ -1,7 +1,8 @@
 // A conversation over connections that come and go: what is said is numbered, kept until it is acknowledged, and said again on
 // the next connection; what is heard is taken once and in order (docs/wire.md, "Sockets").
+import { roomy } from "./build.js";
 import { bare, enveloped, payload, pieceEnd, read, sizeOf, unbare } from "./frames.js";
-import { request } from "./http.js";
+import { ask } from "./http.js";
 import { makeRounds } from "./rounds.js";
 import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./util.js";
 
@@ -20,13 +21,12 @@ import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./uti
  */
 
 // What is under way at most, and in one request, in bytes. After how many bytes or frames what is heard is acknowledged at once, and after how
-// long at the latest on a connection that has two ways. How long a request may take, and the answer to a close. In ms.
+// long at the latest on a connection that has two ways. How long the answer to a close may take. In ms.
 var room = 262144;
 var load = 262144;
 var many = 65536;
 var few = 32;
 var idle = 200;
-var enough = 30000;
 var parting = 10000;
 
 /**
@@ -56,14 +56,12 @@ export function makeTalk(config, protocols, face) {
   /** @type {any[]} */
   var parts = [];
   var owed = 0;
-  /** @type {any} */
-  var cancel;
+  var posts = 0;
+  var posting = 0; // the number of the request that is under way
   var failures = 0;
   var failing = 0;
   /** @type {any} */
   var owing;
-  /** @type {any} */
-  var posting;
   /** @type {any} */
   var leaving;
 
@@ -72,7 +70,7 @@ export function makeTalk(config, protocols, face) {
       var ws = link.name === "websocket";
       link.protocols = ["tidings.socket.v1"].concat(protocols);
       link.url = function (more) {
-        return query(ws ? "" : link.name, (ws ? "" : offered()) + link.common() + more);
+        return query(ws ? "" : link.name, (ws ? "" : offered()) + link.common(link) + more);
       };
       link.call = function (more, post) {
         return { url: link.url(more), body: post ? "" : undefined, token: config.token };
@@ -87,17 +85,16 @@ export function makeTalk(config, protocols, face) {
     extend: function () {
       return true;
     },
-    serves: function (link) {
-      link.sent = link.up;
-      stopPost();
-      clearTimeout(leaving);
-      leaving = 0;
-    },
-    served: pump,
     take: take,
     tell: function (status) {
       face.carried(status.state === "open" ? status.transport : "");
-      if (epoch && !leaving && status.state !== "open" && status.state !== "closed") {
+      if (status.cursor) {
+        var link = /** @type {Link} */ (rounds.serving());
+        link.sent = link.up;
+        posting = 0; // What was sent before may never be answered.
+        clearTimeout(leaving);
+        leaving = 0;
+      } else if (epoch && !leaving) {
         leaving = setTimeout(abort, away);
       }
     },
@@ -127,15 +124,6 @@ export function makeTalk(config, protocols, face) {
     return address + (transport && "&transport=" + transport) + (epoch && "&since=" + epoch + "-" + heard) + more;
   }
 
-  function stopPost() {
-    clearTimeout(posting);
-    posting = 0;
-    if (cancel) {
-      cancel();
-      cancel = 0;
-    }
-  }
-
   /**
    * Ends it all.
    * @param {any} [failure] what the gateway says of it
@@ -144,7 +132,6 @@ export function makeTalk(config, protocols, face) {
     if (!config.closed) {
       config.closed = true;
       rounds.halt("close");
-      stopPost();
       clearTimeout(owing);
       clearTimeout(leaving);
       setTimeout(function () {
@@ -171,6 +158,7 @@ export function makeTalk(config, protocols, face) {
         epoch = link.epoch;
         face.open(hello.protocol || "");
       }
+      pump();
     }
     if (value.ack) {
       settle(value.ack.seq);
@@ -208,9 +196,7 @@ export function makeTalk(config, protocols, face) {
     }
     var data = payload(frame);
     if (data === undefined) {
-      face.closing();
-      waiting = [];
-      close({ code: 1003, reason: "this browser has no binary data" });
+      over({ code: 1003, reason: "no binary data here" });
       return;
     }
     owed += data.length + many / few;
@@ -336,7 +322,7 @@ export function makeTalk(config, protocols, face) {
           link.handle.send(0, bare(frame));
         }
       });
-    } else if (link && !cancel && !posting && (frames.length || (owed && !link.handle.change))) {
+    } else if (link && !posting && (frames.length || (owed && !link.handle.change))) {
       post(link);
     }
   }
@@ -356,46 +342,39 @@ export function makeTalk(config, protocols, face) {
   function post(link) {
     var polls = link.name === "poll";
     var before = acked;
+    var mine = (posting = ++posts);
     owed = 0;
-    /**
-     * @param {import("./http.js").Ending} ending
-     * @param {string} text
-     */
-    function done(ending, text) {
-      var answer = parse(text) || {};
-      stopPost();
-      if (answer.ack) {
-        failing = 0;
-        settle(answer.ack.seq);
-        if (polls && link === rounds.serving()) {
-          attempt(/** @type {any} */ (link.handle.take), answer);
-        }
-        failures = acked > before ? 0 : failures;
-      } else if (ending.code || now() - (failing = failing || now()) > away) {
-        over();
-      }
-      if (config.closed) {
-        return;
-      }
-      if (acked > before || !frames.length) {
-        pump();
-      } else {
-        posting = setTimeout(function () {
-          posting = 0;
+    ask(
+      config,
+      false,
+      function () {
+        return { url: polls ? query("poll", link.common(link)) : query("", ""), body: lines(), token: config.token };
+      },
+      function (ending, text) {
+        var answer = parse(text) || {};
+        function next() {
+          if (mine === posting) {
+            posting = 0;
+          }
           pump();
-        }, Math.max(backoff(failures++, 500, 5000), ending.retry_ms || 0));
+        }
+        if (answer.ack) {
+          failing = 0;
+          settle(answer.ack.seq);
+          if (polls && link === rounds.serving()) {
+            attempt(/** @type {any} */ (link.handle.take), answer);
+          }
+        } else if (ending.code || now() - (failing = failing || now()) > away) {
+          abort();
+        }
+        if (acked > before || !frames.length) {
+          failures = 0;
+          next();
+        } else {
+          setTimeout(next, Math.max(backoff(failures++, 500, 5000), ending.retry_ms || 0));
+        }
       }
-    }
-    config.authorize(false, function () {
-      cancel = request(
-        config.env,
-        { url: polls ? query("poll", link.common()) : query("", ""), body: lines(), token: config.token },
-        done
-      );
-      posting = setTimeout(function () {
-        done({ cause: "silent", code: 0 }, "");
-      }, enough);
-    });
+    );
   }
 
   rounds.adapt();
@@ -408,7 +387,7 @@ export function makeTalk(config, protocols, face) {
     close: close,
     abort: abort,
     sleep: function (/** @type {boolean} */ leaves) {
-      if (leaves && epoch) {
+      if (roomy && leaves && epoch) {
         // The page is left: what is still to be said goes with the goodbye.
         waiting = [];
         close({ code: 1001 });
@@ -418,7 +397,6 @@ export function makeTalk(config, protocols, face) {
           });
         }
       }
-      stopPost();
       if (rounds.halt("pagehide")) {
         rounds.tell("waiting", "", "pagehide");
       }

@@ -3,24 +3,9 @@ import { modern, roomy } from "./build.js";
 import { watchPage } from "./page.js";
 import { publish } from "./publish.js";
 import { makeReader } from "./reader.js";
-import { makeConfig } from "./settings.js";
+import { absolute, makeConfig } from "./settings.js";
 import { canShare, makeTabs } from "./tabs.js";
 import { attempt, each, failure, filter, root } from "./util.js";
-
-/**
- * The gateway's base URL, absolute (a WebSocket needs it so) and without a slash at the end.
- * @param {string} url
- * @returns {string}
- */
-function absolute(url) {
-  var here = root.location;
-  if (modern) {
-    url = new URL(url || "/", here).href;
-  } else if (!/^https?:/.test(url) && here) {
-    url = here.protocol + (/^\/\//.test(url) ? "" : "//" + here.host) + url;
-  }
-  return url.replace(/\/+$/, "");
-}
 
 /**
  * @param {string} [url]
@@ -33,7 +18,7 @@ export function tidings(url, options) {
   /** @type {Record<string, ((value: any) => void)[]>} */
   var listeners = {};
   var alone = false;
-  var base = absolute(url || "");
+  var base = absolute(url || (modern ? "/" : "")).replace(/\/+$/, "");
   var key = "tidings " + base;
   var shares = roomy && given.share !== false && !!canShare();
 

@@ -1,5 +1,5 @@
 // Addresses to ask at, and messages as the application gets them (docs/wire.md).
-import { modern } from "./build.js";
+import { modern, roomy } from "./build.js";
 import { root } from "./util.js";
 
 /**
@@ -28,7 +28,7 @@ export function followQuery(name, asked, shared) {
     sinces += since;
   }
   // One since belongs to all: where nothing is left without the last one they are the same.
-  return topics + (shared ? "" : sinces.split(since).join("") ? sinces : since);
+  return topics + (shared ? "" : !roomy || sinces.split(since).join("") ? sinces : since);
 }
 
 /**

@@ -1,5 +1,5 @@
 // WebSocket, subprotocol tidings.v1: one object per text frame, both ways. A socket's has a subprotocol and frames of its own (talk.js).
-import { sockets } from "../build.js";
+import { roomy, sockets } from "../build.js";
 
 /**
  * @param {import("../link.js").Way} way
@@ -9,7 +9,7 @@ import { sockets } from "../build.js";
 export function openWebSocket(way, sink) {
   // What does not fit in a URL is followed upstream, once the connection stands.
   var url = way.url("");
-  var socket = new way.env.websocket((url || way.bare()).replace(/^http/, "ws"), (sockets && way.protocols) || "tidings.v1");
+  var socket = new way.env.websocket((url || (roomy ? way.bare() : "")).replace(/^http/, "ws"), (sockets && way.protocols) || "tidings.v1");
   if (sockets) {
     socket.binaryType = "arraybuffer";
   }
@@ -20,7 +20,7 @@ export function openWebSocket(way, sink) {
     sink.end({ cause: event.reason || "died", code: event.code });
   };
   return {
-    bare: !url,
+    bare: roomy && !url,
     send: function (value, raw) {
       socket.send((sockets && raw) || JSON.stringify(value));
     },
