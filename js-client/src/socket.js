@@ -63,7 +63,8 @@ export function Socket(url, protocols, options) {
       return absolute(String(url)).replace(/^http/, "ws");
     }) || "";
   var origin = /^wss?:\/\/[^\/?#]+/.exec(href);
-  if (!origin || /#/.test(href)) {
+  // Chromium makes %20 of a space in a host.
+  if (!origin || /#/.test(href) || /%[^@]*$/.test(origin[0])) {
     throw exception("SyntaxError", url);
   }
   listed = typeof listed === "object" && listed && listed.length >= 0 ? [].slice.call(listed) : [String(listed)];
@@ -231,6 +232,9 @@ if (able) {
  */
 face.send = function (data) {
   var own = this.own;
+  if (!arguments.length) {
+    throw new TypeError();
+  }
   var bytes = binary.test({}.toString.call(data));
   var size = bytes && data.size; // a Blob has one
   if (!own.readyState) {
@@ -258,8 +262,9 @@ face.send = function (data) {
 face.close = function (code, reason) {
   var own = this.own;
   var why = reason === undefined ? "" : wellFormed(reason);
-  code = code === undefined ? 1005 : Math.round(code);
-  if (code !== 1005 && code !== 1000 && !(code >= 3000 && code < 5000)) {
+  if (code === undefined) {
+    code = 1005;
+  } else if ((code = Math.round(code)) !== 1000 && !(code >= 3000 && code < 5000)) {
     throw exception("InvalidAccessError", code);
   }
   if (sizeOf(why) > 123) {

@@ -249,6 +249,7 @@ export function makeTalk(config, protocols, face) {
   function part() {
     if (ours && ours.seq <= acked && !config.closed) {
       if (theirs) {
+        acknowledge();
         over();
       } else if (!leaving) {
         leaving = setTimeout(abort, parting);
