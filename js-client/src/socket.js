@@ -272,7 +272,7 @@ face.close = function (code, reason) {
   }
   if (own.readyState < 2) {
     if (own.readyState) {
-      own.talk.close({ code: code, reason: why });
+      own.talk.close({ code: code, reason: code === 1005 ? "" : why });
     } else {
       own.talk.abort();
     }

@@ -31,6 +31,16 @@ export function clock(t, chance = 0.5) {
   };
 }
 
+/** A small generator of chances that can be repeated (mulberry32). */
+export function dice(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
 const immediate = setImmediate;
 /** Lets all promises that can go on do so. */
 export const settle = async () => {

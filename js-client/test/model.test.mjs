@@ -2,17 +2,7 @@
 // topics once and in order. What fails prints its seed: SEED=n runs that one alone.
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { client, epoch, network, parameters, settle } from "./fakes.mjs";
-
-/** A small generator of chances that can be repeated (mulberry32). */
-function dice(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { client, dice, epoch, network, parameters, settle } from "./fakes.mjs";
 
 /** The log, and what serves connections from it. Faults are by transport: see `turn`. */
 class Miniature {

@@ -1,7 +1,7 @@
 // A gateway's side of sockets (docs/wire.md, "Sockets") for the fake network of fakes.mjs: any number of sockets, each with a handler.
 import { epoch, parameters, settle } from "./fakes.mjs";
 
-const fits = (frame) => (typeof frame.data === "string" ? frame.data : Buffer.from(frame.data).toString("base64"));
+const blind = (one) => one.kind === "websocket" || one.kind === "sse";
 
 /** One socket: two sequences of frames, and the links that carry the one down. */
 class Conversation {
@@ -11,13 +11,12 @@ class Conversation {
   got = [];
   taken = 0;
   links = new Map();
-  newest = 0;
 
   #parts = [];
 
-  constructor(gateway, query, protocols) {
+  constructor(gateway, url, protocols) {
     this.gateway = gateway;
-    this.query = query;
+    this.url = url;
     this.protocols = protocols;
     this.protocol = gateway.choose(protocols);
   }
@@ -35,6 +34,11 @@ class Conversation {
     this.flow();
   }
 
+  /** Ends it here and now, for what its client has done. */
+  fail(code, reason) {
+    for (const one of this.links.keys()) one.send({ close: { code, reason } });
+  }
+
   /** Takes a frame from the client. */
   take(seq, frame) {
     if (seq <= this.taken) return true;
@@ -42,7 +46,6 @@ class Conversation {
     this.taken = seq;
     if (frame.close) {
       this.got.push({ close: frame.close });
-      this.heardClose = true;
       this.gateway.handler(this, { close: frame.close });
       return true;
     }
@@ -55,10 +58,6 @@ class Conversation {
       this.gateway.handler(this, message);
     }
     return true;
-  }
-
-  get over() {
-    return this.closed && this.heardClose;
   }
 
   /** Lets what is new flow down all links. */
@@ -93,6 +92,9 @@ export class SocketGateway {
   /** Whether this connection is not to go on now. */
   holds = () => false;
 
+  /** Whether the answer to what this request brought is lost. */
+  loses = () => false;
+
   /** How much of what is there goes into one answer, or leaves in one turn. */
   share = () => Infinity;
 
@@ -115,7 +117,8 @@ export class SocketGateway {
   }
 
   #refuse(one, status, code, bye) {
-    if (one.kind === "websocket" || one.kind === "sse") {
+    // A page sees no status there.
+    if (blind(one)) {
       if (bye) one.send({ bye: { code: bye, reason: code } });
       if (!one.closed) one.die();
     } else {
@@ -151,16 +154,15 @@ export class SocketGateway {
         const { seq, data, data64, more, close } = JSON.parse(line);
         if (!socket.take(seq, { data: data64 === undefined ? data : Buffer.from(data64, "base64"), more, close })) break;
       }
+      if (this.loses(one)) {
+        one.die();
+        return;
+      }
       if (!kind) {
         one.answer(200, { ack: { seq: socket.taken } });
         return;
       }
     }
-    if (Number(query.n) < socket.newest) {
-      this.#refuse(one, 409, "replaced", 4506);
-      return;
-    }
-    socket.newest = Number(query.n);
     if (kind === "poll" || kind === "longpoll") {
       one.wait = Number(query.wait ?? 0);
       one.opens = !query.since;
@@ -171,8 +173,7 @@ export class SocketGateway {
     one.stream?.();
     const link = { at: since, up: socket.taken };
     one.hello(since, { ack: socket.taken, protocol: socket.protocol, away_ms: this.awayMs });
-    socket.links.set(one, link);
-    this.#go(one);
+    socket.links.set(one, link); // What is said on it is for the next turn.
   }
 
   #go(one) {
@@ -184,10 +185,7 @@ export class SocketGateway {
     }
     const link = socket.links.get(one);
     if (!link) return;
-    for (; one.upstream?.length; ) {
-      const said = one.upstream.shift();
-      this.#hear(one, link, said);
-    }
+    while (one.upstream?.length && !one.closed) this.#hear(one, link, one.upstream.shift());
     if (!link.ticked && one.kind !== "websocket") {
       link.ticked = true;
       one.send({ ping: { cursor: `${epoch}-${link.at}` } });
@@ -226,7 +224,7 @@ export class SocketGateway {
   #object(frame, seq) {
     const value = { seq, ...(frame.more && { more: true }) };
     if (frame.close) value.close = frame.close;
-    else value[typeof frame.data === "string" ? "data" : "data64"] = fits(frame);
+    else value[typeof frame.data === "string" ? "data" : "data64"] = typeof frame.data === "string" ? frame.data : Buffer.from(frame.data).toString("base64");
     return value;
   }
 
