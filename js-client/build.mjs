@@ -75,7 +75,8 @@ function stamp(text) {
  * Builds a classic script and a module from an entry.
  * @param {string} entry
  * @param {string} names what the module exports beside its default
- * @param {(text: string) => string} adapt sets the switches of src/build.js, for the classic script and for both
+ * @param {Record<string, boolean>} both        switches of src/build.js
+ * @param {Record<string, boolean>} onlyClassic ... of the classic script
  */
 async function pair(entry, names, both, onlyClassic) {
   const set = (text, switches) =>
@@ -113,6 +114,7 @@ async function build() {
     "tidings.d.ts": await readFile(new URL("src/tidings.d.ts", here), "utf8"),
     "tidings-socket.js": socketClassic,
     "tidings-socket.mjs": socketModule,
+    "tidings-socket.d.ts": await readFile(new URL("src/tidings-socket.d.ts", here), "utf8"),
   };
 }
 

@@ -114,7 +114,11 @@ func clientFiles() map[string]*file {
 		"Cross-Origin-Resource-Policy": "cross-origin",
 	}
 	out := map[string]*file{}
-	for _, name := range []string{"tidings.js", "tidings.mjs", "tidings.d.ts"} {
+	names := []string{
+		"tidings.js", "tidings.mjs", "tidings.d.ts",
+		"tidings-socket.js", "tidings-socket.mjs", "tidings-socket.d.ts",
+	}
+	for _, name := range names {
 		out[name] = newFile(name, mustRead(jsclient.Files, "dist/"+name), fields)
 	}
 	return out

@@ -121,6 +121,8 @@ func TestFiles(t *testing.T) {
 		"/": "text/html; charset=utf-8", "/board/icon.svg": "image/svg+xml", "/board/board.css": "text/css; charset=utf-8",
 		"/board/board.js": "text/javascript; charset=utf-8", "/tidings.js": "text/javascript; charset=utf-8",
 		"/tidings.mjs": "text/javascript; charset=utf-8", "/tidings.d.ts": "text/plain; charset=utf-8",
+		"/tidings-socket.js": "text/javascript; charset=utf-8", "/tidings-socket.mjs": "text/javascript; charset=utf-8",
+		"/tidings-socket.d.ts": "text/plain; charset=utf-8",
 	} {
 		t.Run(path, func(t *testing.T) {
 			bare := s.ask("GET", path, "", "Accept-Encoding: gzip;q=0")

@@ -6,12 +6,13 @@ import { describe, test } from "node:test";
 import { createContext, runInContext } from "node:vm";
 import { parse } from "acorn";
 import { network, settle } from "./fakes.mjs";
+import { SocketGateway } from "./socketry.mjs";
 
 const read = (name) => readFile(new URL(`../dist/${name}`, import.meta.url), "utf8");
 
 describe("tidings.js", () => {
-  test("parses as ES3", async () => {
-    parse(await read("tidings.js"), { ecmaVersion: 3, allowReserved: "never" });
+  test("parses as ES3, and so does tidings-socket.js", async () => {
+    for (const name of ["tidings.js", "tidings-socket.js"]) parse(await read(name), { ecmaVersion: 3, allowReserved: "never" });
   });
 
   /** A window without whatever is not of the time of IE 8. Timers without delay run at once, others never. */
@@ -129,7 +130,14 @@ test("names of members that browsers and the wire know are not shortened", async
   const everywhere = `persisted steal signal method headers body idempotencyKey Authorization hello cursor epoch live gap deleted items more
     poll_ms ping_ms retry_ms head_ms offer transports data64 latest prev reason follow unfollow session`;
   const old = "ActiveXObject parentWindow multipart withCredentials ontimeout contentWindow onreadystatechange responseText";
-  for (const [file, words] of [["tidings.mjs", everywhere], ["tidings.js", `${everywhere} ${old}`]]) {
+  const sockets = `persisted hello cursor epoch offer transports ping_ms away_ms protocol protocols bufferedAmount binaryType wasClean CONNECTING CLOSED
+    data data64 more ack close Socket transport`;
+  for (const [file, words] of [
+    ["tidings.mjs", everywhere],
+    ["tidings.js", `${everywhere} ${old}`],
+    ["tidings-socket.mjs", `${everywhere} ${sockets} sendBeacon`],
+    ["tidings-socket.js", sockets],
+  ]) {
     const text = await read(file);
     for (const word of words.split(/\s+/)) assert.match(text, new RegExp(`\\b${word}\\b`), `${word} in ${file}`);
   }
@@ -181,5 +189,39 @@ for (const file of ["tidings.js", "tidings.mjs"]) {
     assert.deepEqual({ topic, code, status, message }, { topic: "b", code: "forbidden", status: 403, message: "tidings: b: no" });
     const { attempts, usable, transport, remembered } = it.diagnose();
     assert.deepEqual([usable, transport || remembered, attempts[0].transport, attempts[0].hello_ms >= 0], [["websocket"], "websocket", "websocket", true]);
+  });
+}
+
+for (const file of ["tidings-socket.js", "tidings-socket.mjs"]) {
+  test(`${file} follows topics, and has sockets`, async () => {
+    const { default: tidings } = await import(`../dist/${file}`);
+    const net = network();
+    const gateway = new SocketGateway(net);
+    const it = tidings("http://gateway", { WebSocket: net.WebSocket, transports: ["websocket"], share: false });
+    const messages = [];
+    it.follow("a", ({ data }) => messages.push(data), { since: "all" });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    net.last().hello(0);
+    net.last().prove();
+    net.last().message("a", 1, 0);
+    it.close();
+    assert.deepEqual(messages, ["a 1"]);
+
+    const ws = new tidings.Socket("ws://gateway/echo", ["chat"], { WebSocket: net.WebSocket, transports: ["websocket"] });
+    const seen = [];
+    ws.binaryType = "arraybuffer";
+    ws.addEventListener("open", () => seen.push(ws.protocol));
+    ws.onmessage = ({ data, origin }) => seen.push(typeof data === "string" ? data : [...new Uint8Array(data)], origin);
+    const closed = new Promise((resolve) => (ws.onclose = resolve));
+    await gateway.settle();
+    ws.send("text");
+    ws.send(new Uint8Array([0, 255]));
+    await gateway.settle();
+    assert.throws(() => ws.close(NaN), { name: "InvalidAccessError" });
+    ws.close(3000, "done");
+    await gateway.settle();
+    const { code, reason, wasClean } = await closed;
+    assert.deepEqual(seen, ["chat", "text", "ws://gateway", [0, 255], "ws://gateway"]);
+    assert.deepEqual([code, reason, wasClean, ws.readyState, ws.bufferedAmount], [3000, "done", true, 3, 0]);
   });
 }
