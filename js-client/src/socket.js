@@ -137,7 +137,7 @@ var face = able
        */
       addEventListener: function (type, fn) {
         this.removeEventListener(type, fn);
-        this.own[type].push(fn);
+        this.own["/" + type].push(fn);
       },
       /**
        * @this {Self}
@@ -145,7 +145,7 @@ var face = able
        * @param {any} fn
        */
       removeEventListener: function (type, fn) {
-        this.own[type] = filter(this.own[type] || [], function (one) {
+        this.own["/" + type] = filter(this.own["/" + type] || [], function (one) {
           return one !== fn;
         });
       },
@@ -155,7 +155,7 @@ var face = able
        */
       dispatchEvent: function (event) {
         var self = this;
-        each([self["on" + event.type]].concat(self.own[event.type] || []), function (fn) {
+        each([self["on" + event.type]].concat(self.own["/" + event.type] || []), function (fn) {
           if (fn) {
             attempt(
               function () {

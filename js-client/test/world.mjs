@@ -45,6 +45,8 @@ class Gateway {
   messages = [];
   /** All requests, as {method, url, headers, body}. */
   requests = [];
+  /** Takes the requests of sockets. */
+  socket;
 
   #clock;
   #waiting = new Set();
@@ -70,6 +72,10 @@ class Gateway {
   ask(exchange) {
     this.requests.push(exchange);
     const url = new URL(exchange.url);
+    if (url.searchParams.has("tidings")) {
+      this.socket(exchange, url.searchParams);
+      return;
+    }
     const body = exchange.method === "POST" && url.pathname === "/follow" ? JSON.parse(exchange.body) : {};
     const value = (name) => String(body[name] ?? url.searchParams.get(name) ?? "");
     if (exchange.method === "POST" && url.pathname !== "/follow") {
