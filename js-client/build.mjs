@@ -37,7 +37,7 @@ async function browsers() {
 
 const properties = { reserved: [...`${ours} ${old}`.trim().split(/\s+/), ...(await browsers())], keep_quoted: true };
 
-const compress = { passes: 3, unsafe: true, inline: 1 };
+const compress = { passes: 5, unsafe: true, inline: 2, keep_fargs: false };
 
 /** Gives the modules in the order of their imports, the imported before the importing. */
 async function modules(entry) {

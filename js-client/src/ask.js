@@ -16,7 +16,7 @@ var longest = 2000;
  * Gives a link the addresses of the topics.
  * @param {Link} link
  * @param {import("./link.js").Config} config
- * @param {() => Follow[]} wanted what to follow now
+ * @param {(link: Link) => Follow[]} wanted what to follow now
  * @param {string} session
  */
 export function addresses(link, config, wanted, session) {
@@ -31,7 +31,7 @@ export function addresses(link, config, wanted, session) {
    * @param {string} [as]
    */
   function query(more, as) {
-    link.follows = wanted();
+    link.follows = wanted(link);
     link.asked = asksOf(link.follows);
     link.fresh = false;
     each(link.follows, function (follow) {
@@ -56,9 +56,8 @@ export function addresses(link, config, wanted, session) {
   };
   link.call = function (more, post) {
     var text = query(more);
-    return post || text.length > longest
-      ? { url: config.base + "/follow?", body: text, token: config.token }
-      : { url: config.base + "/topics?" + text, token: config.token };
+    var posts = post || text.length > longest;
+    return { url: config.base + (posts ? "/follow?" : "/topics?" + text), body: posts ? text : undefined, token: config.token };
   };
 }
 

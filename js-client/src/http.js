@@ -152,12 +152,13 @@ export function request(env, call, done, chunk) {
  * Sends a request with the token of the moment, and does not wait for ever.
  * @param {import("./link.js").Config} config
  * @param {boolean} expired whether the last token was
- * @param {() => Call} call
+ * @param {string} url
+ * @param {any} body
  * @param {(ending: Ending, text: string) => void} done
  */
-export function ask(config, expired, call, done) {
+export function ask(config, expired, url, body, done) {
   config.authorize(expired, function () {
-    var cancel = request(config.env, call(), answered);
+    var cancel = request(config.env, { url: url, body: body, token: config.token }, answered);
     var timer = setTimeout(function () {
       cancel();
       answered({ cause: "silent", status: 0, passing: true }, "");

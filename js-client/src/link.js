@@ -78,7 +78,6 @@ import { attempt, now, parse } from "./util.js";
  * @typedef {object} Config
  * @property {import("./http.js").Env} env
  * @property {string} base
- * @property {any[]} usable transports that options and the environment allow
  * @property {string} token
  * @property {boolean} [closed] nothing is sent again
  * @property {number | undefined} poll_ms

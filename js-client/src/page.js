@@ -1,5 +1,5 @@
 // What becomes of the page, and of its network.
-import { roomy } from "./build.js";
+import { roomy, sockets } from "./build.js";
 import { each, root } from "./util.js";
 
 /**
@@ -12,7 +12,7 @@ export function watchPage(sleep, wake) {
   function happen(event) {
     var seen = event.type === "visibilitychange";
     if (/hide|freeze/.test(event.type)) {
-      sleep(event.persisted === false);
+      sleep(sockets && event.persisted === false);
     } else if (event.persisted !== false && !(seen && document.hidden)) {
       wake(!seen);
     }

@@ -53,9 +53,8 @@ export function publish(config, topic, data, options, done, piggyback) {
     ask(
       config,
       expired,
-      function () {
-        return { url: url + (back ? followQuery("follow", back.asked) : ""), body: data, token: config.token };
-      },
+      url + (back ? followQuery("follow", back.asked) : ""),
+      data,
       function (ending, text) {
         var receipt = parse(text) || {};
         var ms = Math.max(backoff(failures++, 500, 15000), ending.retry_ms || 0);

@@ -5,7 +5,7 @@ import { roomy } from "./build.js";
 import { askOf, asksOf, makeCover } from "./cover.js";
 import { receive } from "./receive.js";
 import { makeRounds } from "./rounds.js";
-import { each, extended, failure, filter, makeKey, place } from "./util.js";
+import { each, failure, filter, makeKey, place } from "./util.js";
 
 /**
  * @typedef {import("./link.js").Config} Config
@@ -33,52 +33,61 @@ export function makeReader(config, shared, tabs) {
   /** @type {any} */
   var syncing;
 
-  var rounds = makeRounds(config, {
-    dress: function (link) {
-      addresses(
-        link,
-        config,
-        function () {
-          link.shared =
-            roomy &&
-            link.name === "poll" &&
-            !link.paged &&
-            config.ladder.offer().shared &&
-            // What is asked for the last ten, say, would get all.
-            !filter(follows, function (follow) {
-              return follow.cover.at < 0 && !/^(now|all)$/.test(askOf(follow.cover));
-            }).length;
-          return follows;
-        },
-        session
-      );
-    },
-    stale: function (link) {
-      return link.follows !== follows;
-    },
-    extend: function (link) {
-      return roomy && extend(link, follows, join);
-    },
-    take: take,
-    tell: function (value) {
-      if (value.cursor) {
-        cursor = value.cursor;
-        sync(); // What was followed or closed meanwhile.
-      }
-      status = value;
-      status.cursor = cursor;
-      relay({ state: status }, follows);
-      config.report("state", status);
-    },
-    fail: function (name, ending) {
-      stopped = true;
-      if (roomy) {
-        tabs.leave(); // Another tab may be let in.
-      }
-      rounds.tell("closed", name, ending.cause);
-      config.report("error", failure(ending.detail || ending.cause, ending));
+  var rounds = makeRounds(config, dress, stale, adjust, take, show, refused);
+
+  /** What to follow now. */
+  function wanted(/** @type {Link} */ link) {
+    link.shared =
+      roomy &&
+      link.name === "poll" &&
+      !link.paged &&
+      config.ladder.offer().shared &&
+      // What is asked for the last ten, say, would get all.
+      !filter(follows, function (follow) {
+        return follow.cover.at < 0 && !/^(now|all)$/.test(askOf(follow.cover));
+      }).length;
+    return follows;
+  }
+
+  /** @param {Link} link */
+  function dress(link) {
+    addresses(link, config, wanted, session);
+  }
+
+  /** @param {Link} link */
+  function stale(link) {
+    return link.follows !== follows;
+  }
+
+  /** @param {Link} link */
+  function adjust(link) {
+    return roomy && extend(link, follows, join);
+  }
+
+  /** @param {any} value */
+  function show(value) {
+    if (value.cursor) {
+      cursor = value.cursor;
+      sync(); // What was followed or closed meanwhile.
     }
-  });
+    status = value;
+    status.cursor = cursor;
+    relay({ state: status }, follows);
+    config.report("state", status);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Ending} ending
+   */
+  function refused(name, ending) {
+    stopped = true;
+    if (roomy) {
+      tabs.leave(); // Another tab may be let in.
+    }
+    rounds.tell("closed", name, ending.cause);
+    config.report("error", failure(ending.detail || ending.cause, ending));
+  }
 
   /**
    * @param {any} note
@@ -97,8 +106,9 @@ export function makeReader(config, shared, tabs) {
   function take(link, value) {
     var it = value.ping || value.live || value.hello;
     link.got = link.got || value.seq;
-    if (roomy && value.ack && value.ack.error) {
-      refuse(value.ack.id, value.ack.error);
+    var ack = roomy && value.ack;
+    if (ack && ack.error) {
+      refuse(ack.id, ack.error);
       return;
     }
     var touched = receive(link, value, config.report, function (list) {
@@ -128,12 +138,12 @@ export function makeReader(config, shared, tabs) {
    * @param {any} problem
    */
   function refuse(pattern, problem) {
-    var refused = filter(follows, function (follow) {
+    var gone = filter(follows, function (follow) {
       return follow.cover.pattern === pattern && remove(follow);
     });
     problem.topic = pattern;
-    relay({ refused: problem }, refused);
-    if (filter(refused, own).length) {
+    relay({ refused: problem }, gone);
+    if (filter(gone, own).length) {
       refusal(problem);
     }
   }
@@ -205,7 +215,7 @@ export function makeReader(config, shared, tabs) {
     return follow;
   }
 
-  var self = {
+  return {
     /**
      * @param {string} pattern
      * @param {string} since
@@ -287,16 +297,12 @@ export function makeReader(config, shared, tabs) {
         each(follows, remove);
         rounds.tell("closed", "", "close");
       }
-    }
-  };
+    },
 
-  // What takes part between tabs (tabs.js).
-  return roomy ? extended(self, {
-    /**
-     * Between tabs: whether this one holds the connection.
-     * @param {boolean} value
-     */
-    lead: function (value) {
+    // What takes part between tabs (tabs.js).
+
+    /** Whether this one holds the connection. */
+    lead: roomy && function (/** @type {boolean} */ value) {
       active = value;
       status = null;
       if (!value) {
@@ -309,12 +315,8 @@ export function makeReader(config, shared, tabs) {
       sync();
     },
 
-    /**
-     * Another tab's follows, which replace those that it had.
-     * @param {string} tab
-     * @param {{id: string, cover: import("./cover.js").Cover}[]} list
-     */
-    adopt: function (tab, list) {
+    /** Another tab's follows (id, cover), which replace those that it had. */
+    adopt: roomy && function (/** @type {string} */ tab, /** @type {any[]} */ list) {
       /** @type {Record<string, import("./cover.js").Cover>} */
       var fresh = {};
       /** @type {Follow[]} */
@@ -349,7 +351,7 @@ export function makeReader(config, shared, tabs) {
     },
 
     /** This tab's follows, to hand to the one that holds the connection. */
-    mine: function () {
+    mine: roomy && function () {
       var list = [];
       for (var i = 0; i < follows.length; i++) {
         if (own(follows[i])) {
@@ -359,11 +361,8 @@ export function makeReader(config, shared, tabs) {
       return list;
     },
 
-    /**
-     * What the tab that holds the connection passes on.
-     * @param {any} what
-     */
-    hear: function (what) {
+    /** What the tab that holds the connection passes on. */
+    hear: roomy && function (/** @type {any} */ what) {
       what.follows = filter(follows, function (follow) {
         return place(what.ids, follow.id) >= 0 && (follow.ready = true);
       });
@@ -379,5 +378,5 @@ export function makeReader(config, shared, tabs) {
         receive(what, what.value, config.report);
       }
     }
-  }) : self;
+  };
 }

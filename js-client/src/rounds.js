@@ -12,16 +12,6 @@ import { attempt, backoff, failure, filter, now, place } from "./util.js";
  * @typedef {import("./link.js").Ending} Ending
  * @typedef {import("./link.js").Host} Host
  * @typedef {import("./link.js").Link} Link
- *
- * For whom a connection is kept.
- * @typedef {object} User
- * @property {(link: Link) => void} dress                gives a new link its addresses
- * @property {(link: Link) => any} stale                   whether it was asked for something else than what is wanted now
- * @property {(link: Link) => boolean} extend            asks it for what is wanted now; false: that takes a new connection
- * @property {(link: Link, value: any) => void} take     one object of the wire
- * @property {(status: {state: string, transport: string, previous: string, cause: string, cursor?: string}) => void} tell
- * @property {(ending: Ending) => any} [lost]            nothing serves: true if nothing is to be waited for, either
- * @property {(name: string, ending: Ending) => void} fail the gateway has said no for good
  */
 
 // All in ms. The least head start of a first connection, and of one that comes back: that must not multiply a storm. How young
@@ -40,9 +30,15 @@ var lastRetry = 3600000;
 
 /**
  * @param {Config} config
- * @param {User} user
+ * @param {(link: Link) => void} dress            gives a new link its addresses
+ * @param {(link: Link) => any} stale             whether it was asked for something else than what is wanted now
+ * @param {(link: Link) => boolean} extend        asks it for what is wanted now; false: that takes a new connection
+ * @param {(link: Link, value: any) => void} take one object of the wire
+ * @param {(status: {state: string, transport: string, previous: string, cause: string, cursor?: string}) => void} show
+ * @param {(name: string, ending: Ending) => void} refused the gateway has said no for good
+ * @param {() => any} [lost]                      nothing serves: true if nothing is to be waited for, either
  */
-export function makeRounds(config, user) {
+export function makeRounds(config, dress, stale, extend, take, show, refused, lost) {
   var ladder = config.ladder;
   /** @type {Link | null} */
   var serving = null;
@@ -82,7 +78,7 @@ export function makeRounds(config, user) {
     if (state === "open") {
       shown = name;
     }
-    user.tell({ state: state, transport: name || shown, previous: previous, cause: cause, cursor: cursor });
+    show({ state: state, transport: name || shown, previous: previous, cause: cause, cursor: cursor });
   }
 
   /** @type {Host} */
@@ -181,7 +177,7 @@ export function makeRounds(config, user) {
   /** @param {Link} link */
   function begin(link) {
     var name = link.name;
-    user.dress(link);
+    dress(link);
     var last = (serving || { entry: log[log.length - 1] || link.entry }).entry;
     if (last.transport !== name) {
       link.step = "&from=" + last.transport + "&cause=" + encodeURIComponent(serving ? "better" : last.cause || "no_hello");
@@ -248,7 +244,7 @@ export function makeRounds(config, user) {
     link.epoch = point.epoch;
     ladder.offer(value.hello.offer);
     if (link.spoke) {
-      user.take(link, value); // A poll's, of another epoch.
+      take(link, value); // A poll's, of another epoch.
       return;
     }
     clearTimeout(link.greet);
@@ -315,10 +311,10 @@ export function makeRounds(config, user) {
     schedule();
     tell("open", link.name, link.entry.why, hello.cursor);
     for (var i = 0; i < values.length && !link.over; i++) {
-      user.take(link, values[i]);
+      take(link, values[i]);
     }
     if (roomy && link.handle.bare && !link.over) {
-      user.extend(link);
+      extend(link);
     }
   }
 
@@ -356,18 +352,23 @@ export function makeRounds(config, user) {
       if (roomy && ack.error && ack.error.code === "transport_off" && below(link).length) {
         link.end({ cause: "transport_off", code: 4505 });
       } else {
-        user.take(link, value);
+        take(link, value);
       }
     } else {
-      if (ack && link.asked_at) {
-        ladder.rtt(now() - link.asked_at + 1);
-        link.asked_at = 0;
+      // On a socket what was sent is acknowledged, too.
+      if (ack && (!sockets || link.asked_at)) {
+        ladder.rtt(now() - /** @type {number} */ (link.asked_at) + 1);
+        if (sockets) {
+          link.asked_at = 0;
+        }
       }
-      if (link.held) {
+      if (!sockets && ack) {
+        // There is no more to it.
+      } else if (link.held) {
         link.held.push(value);
       } else {
         ladder.offer(value.offer);
-        user.take(link, value);
+        take(link, value);
       }
       if (ack || value.ping) {
         prove(link);
@@ -442,7 +443,7 @@ export function makeRounds(config, user) {
     serving = null;
     if (code >= 4500 && code !== 4505 && code !== 4506) {
       halt(ending.cause);
-      user.fail(link.name, ending);
+      refused(link.name, ending);
       return;
     }
     // What is better may be tried in vain, and that takes long.
@@ -468,7 +469,7 @@ export function makeRounds(config, user) {
     var told = Math.min(ending.retry_ms || 0, lastRetry);
     abandon(ending.cause);
     clearTimeout(probing);
-    if (sockets && user.lost && user.lost(ending)) {
+    if (sockets && lost && lost()) {
       return;
     }
     retrying = setTimeout(
@@ -541,17 +542,17 @@ export function makeRounds(config, user) {
 
     /** Brings what serves and what is tried in line with what is wanted now. */
     adapt: function () {
-      var stale = filter(tries, user.stale);
-      if (serving && user.stale(serving)) {
+      var others = filter(tries, stale);
+      if (serving && stale(serving)) {
         if (serving.handle.change) {
           serving.handle.change();
-        } else if (!user.extend(serving)) {
+        } else if (!extend(serving)) {
           round([serving.name], "follow", 0);
           return;
         }
       }
-      if (stale.length) {
-        round([stale[0].name].concat(queue), why, head);
+      if (others.length) {
+        round([others[0].name].concat(queue), why, head);
       } else if (!serving && !tries.length && !retrying) {
         round(order(), "start", fast);
       }

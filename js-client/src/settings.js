@@ -4,7 +4,7 @@ import { makeLadder } from "./ladder.js";
 import { attempt, failure, filter, names, place, root } from "./util.js";
 
 // A page may put tidings.Socket in its place.
-var nativeWebSocket = root.WebSocket;
+var nativeWebSocket = sockets && root.WebSocket;
 
 /**
  * What there is to work with. Options come first: a test or an old Node brings its own.
@@ -25,8 +25,10 @@ function environment(options) {
     env.XDomainRequest = options.XDomainRequest || root.XDomainRequest;
     env.document = options.document || root.document;
   }
-  env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;
-  env.stream = roomy ? env.poll : env.fetch;
+  env.stream = env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;
+  if (!roomy) {
+    env.stream = env.fetch;
+  }
   return env;
 }
 
@@ -50,7 +52,6 @@ export function makeConfig(given, base, key, report) {
   var config = {
     env: env,
     base: base,
-    usable: usable,
     poll_ms: given.poll_ms,
     token: "",
     // A browser that knows neither is one that opens no more than two connections to a host.

@@ -65,47 +65,47 @@ export function makeTalk(config, protocols, face) {
   /** @type {any} */
   var leaving;
 
-  var rounds = makeRounds(config, {
-    dress: function (link) {
-      var ws = link.name === "websocket";
-      link.protocols = ["tidings.socket.v1"].concat(protocols);
-      link.url = function (more) {
-        return query(ws ? "" : link.name, (ws ? "" : offered()) + link.common(link) + more);
+  var rounds = makeRounds(config, dress, none, /** @type {any} */ (none), take, show, abort, lost);
+
+  function none() {}
+
+  /** @param {Link} link */
+  function dress(link) {
+    var ws = link.name === "websocket";
+    link.protocols = ["tidings.socket.v1"].concat(protocols);
+    link.url = function (more) {
+      return query(ws ? "" : link.name, (ws ? "" : offered()) + link.common(link) + more);
+    };
+    link.call = function (more, post) {
+      return { url: link.url(more), body: post ? "" : undefined, token: config.token };
+    };
+    if (ws) {
+      link.text = function (data) {
+        link.object(unbare(link, data));
       };
-      link.call = function (more, post) {
-        return { url: link.url(more), body: post ? "" : undefined, token: config.token };
-      };
-      if (ws) {
-        link.text = function (data) {
-          link.object(unbare(link, data));
-        };
-      }
-    },
-    stale: function () {},
-    extend: function () {
-      return true;
-    },
-    take: take,
-    tell: function (status) {
-      face.carried(status.state === "open" ? status.transport : "");
-      if (status.cursor) {
-        var link = /** @type {Link} */ (rounds.serving());
-        link.sent = link.up;
-        posting = 0; // What was sent before may never be answered.
-        clearTimeout(leaving);
-        leaving = 0;
-      } else if (epoch && !leaving) {
-        leaving = setTimeout(abort, away);
-      }
-    },
-    lost: function () {
-      if (!epoch || theirs) {
-        over();
-      }
-      return config.closed;
-    },
-    fail: abort
-  });
+    }
+  }
+
+  /** @param {{state: string, transport: string, cursor?: string}} status */
+  function show(status) {
+    face.carried(status.state === "open" ? status.transport : "");
+    if (status.cursor) {
+      var link = /** @type {Link} */ (rounds.serving());
+      link.sent = link.up;
+      posting = 0; // What was sent before may never be answered.
+      clearTimeout(leaving);
+      leaving = 0;
+    } else if (epoch && !leaving) {
+      leaving = setTimeout(abort, away);
+    }
+  }
+
+  function lost() {
+    if (!epoch || theirs) {
+      over();
+    }
+    return config.closed;
+  }
 
   function abort() {
     over();
@@ -348,9 +348,8 @@ export function makeTalk(config, protocols, face) {
     ask(
       config,
       false,
-      function () {
-        return { url: polls ? query("poll", link.common(link)) : query("", ""), body: lines(), token: config.token };
-      },
+      polls ? query("poll", link.common(link)) : query("", ""),
+      lines(),
       function (ending, text) {
         var answer = parse(text) || {};
         function next() {

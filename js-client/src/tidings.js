@@ -43,7 +43,7 @@ export function tidings(url, options) {
   /** @type {any} */
   var tabs =
     roomy &&
-    makeTabs([key, config.usable, given.connections, given.token].join(" "), function () {
+    makeTabs([key, config.ladder.list(), given.connections, given.token].join(" "), function () {
       return reader;
     });
   /** @type {any} */
