@@ -196,8 +196,8 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
       function () {
         link.end({ cause: "no_hello" });
       },
-      // Longer where the gateway seems to be short of breath.
-      Math.max(slow, 5 * ladder.rtt()) * Math.min(failures + 1, 4)
+      // Longer where the gateway seems to be short of breath, and where a socket has failed if this one does.
+      Math.max(slow, 5 * ladder.rtt()) * Math.min(failures + 1, 4) * (sockets && lost && !shown && !queue.length ? 10 : 1)
     );
     open(link);
     if (!serving) {

@@ -332,6 +332,14 @@ describe("transports", () => {
     assert.deepEqual(events, ["error", [1006, "", false]]);
   });
 
+  test("the last that could be tried has long to speak", async (t) => {
+    const { ws, gateway, pass, events } = await opened(t, { transports: ["websocket"], before: (gateway) => (gateway.holds = () => true) });
+    await pass(20000);
+    gateway.holds = () => false;
+    await pass(50);
+    assert.deepEqual([ws.readyState, ...events], [1, "open"]);
+  });
+
   test("a WebSocket that is dead from the start is passed by", async (t) => {
     const { ws, net, pass, events } = await opened(t, { before: (gateway) => (gateway.holds = ({ kind }) => kind === "websocket") });
     await pass(1000);
