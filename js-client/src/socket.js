@@ -1,7 +1,6 @@
 // tidings.Socket: the browser's WebSocket (https://websockets.spec.whatwg.org/), over any transport, and through short absences.
 import { modern } from "./build.js";
-import { sizeOf, wellFormed, whole } from "./frames.js";
-import { watchPage } from "./page.js";
+import { sizeOf, wellFormed } from "./frames.js";
 import { absolute, makeConfig } from "./settings.js";
 import { makeTalk } from "./talk.js";
 import { attempt, binary, each, extended, filter, root } from "./util.js";
@@ -21,26 +20,6 @@ var able =
  */
 function exception(name, text) {
   return able ? new DOMException(text, name) : extended(new Error(text), { name: name });
-}
-
-/**
- * Tells an event.
- * @param {Self} self
- * @param {string} type
- * @param {string} kind its class
- * @param {any} [init]
- */
-function fire(self, type, kind, init) {
-  /** @type {any} */
-  var event;
-  if (able) {
-    var make = root[kind];
-    // Node 20 has no CloseEvent.
-    event = make ? new make(type, init) : extended(new Event(type), init);
-  } else {
-    event = extended({ type: type, target: self, currentTarget: self }, init);
-  }
-  self.dispatchEvent(event);
 }
 
 /**
@@ -83,43 +62,16 @@ export function Socket(url, protocols, options) {
   own.readyState = own.bufferedAmount = 0;
   own.protocol = own.extensions = own.transport = "";
   own.binaryType = "blob";
+  own.origin = from;
 
-  var talk = makeTalk(config, listed, {
-    open: function (protocol) {
-      if (!own.readyState) {
-        own.readyState = 1;
-        own.protocol = protocol;
-        fire(self, "open", "Event");
-      }
-    },
-    message: function (parts) {
-      if (own.readyState === 1) {
-        fire(self, "message", "MessageEvent", { data: whole(parts, own.binaryType), origin: from });
-      }
-    },
-    closing: function () {
-      own.readyState = 2;
-    },
-    left: function (bytes) {
-      own.bufferedAmount -= bytes;
-    },
-    carried: function (transport) {
-      if (own.transport !== transport) {
-        own.transport = transport;
-        fire(self, "transport", "Event");
-      }
-    },
-    over: function (close, clean) {
-      unwatch();
-      own.readyState = 3;
-      if (!clean) {
-        fire(self, "error", "Event");
-      }
-      fire(self, "close", "CloseEvent", { wasClean: !!clean, code: close.code, reason: close.reason || "" });
+  own.talk = makeTalk(config, listed, own, function (type, init) {
+    if (!able) {
+      self.dispatchEvent(extended({ type: type, target: self, currentTarget: self }, init));
+      return;
     }
+    var make = root[type === "message" ? "MessageEvent" : type === "close" ? "CloseEvent" : "Event"];
+    self.dispatchEvent(make ? new make(type, init) : extended(new Event(type), init)); // Node 20 has no CloseEvent.
   });
-  var unwatch = watchPage(talk.sleep, talk.wake);
-  own.talk = talk;
   return self;
 }
 

@@ -1,8 +1,9 @@
 // A conversation over connections that come and go: what is said is numbered, kept until it is acknowledged, and said again on
 // the next connection; what is heard is taken once and in order (docs/wire.md, "Sockets").
 import { roomy } from "./build.js";
-import { bare, enveloped, payload, pieceEnd, read, sizeOf, unbare } from "./frames.js";
+import { bare, enveloped, payload, pieceEnd, read, sizeOf, unbare, whole } from "./frames.js";
 import { ask } from "./http.js";
+import { watchPage } from "./page.js";
 import { makeRounds } from "./rounds.js";
 import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./util.js";
 
@@ -10,14 +11,14 @@ import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./uti
  * @typedef {import("./frames.js").Frame} Frame
  * @typedef {import("./link.js").Link} Link
  *
- * For whom it is held.
- * @typedef {object} Face
- * @property {(protocol: string) => void} open
- * @property {(parts: any[]) => void} message
- * @property {() => void} closing           the other side has closed
- * @property {(transport: string) => void} carried by another transport, or "" by none
- * @property {(bytes: number) => void} left  so many have left
- * @property {(close: {code: number, reason?: string}, clean: any) => void} over nothing comes any more
+ * What a socket shows of itself.
+ * @typedef {object} Shown
+ * @property {number} readyState
+ * @property {number} bufferedAmount
+ * @property {string} protocol
+ * @property {string} transport
+ * @property {string} binaryType
+ * @property {string} origin     of its messages
  */
 
 // What is under way at most, and in one request, in bytes. After how many bytes or frames what is heard is acknowledged at once, and after how
@@ -32,9 +33,10 @@ var parting = 10000;
 /**
  * @param {import("./link.js").Config} config
  * @param {string[]} protocols
- * @param {Face} face
+ * @param {Shown} own what is kept up to date
+ * @param {(type: string, init?: any) => void} tell fires an event
  */
-export function makeTalk(config, protocols, face) {
+export function makeTalk(config, protocols, own, tell) {
   var id = makeKey();
   var address = config.base + (/\?/.test(config.base) ? "&" : "?") + "tidings=" + id;
   var epoch = "";
@@ -88,7 +90,11 @@ export function makeTalk(config, protocols, face) {
 
   /** @param {{state: string, transport: string, cursor?: string}} status */
   function show(status) {
-    face.carried(status.state === "open" ? status.transport : "");
+    var transport = status.cursor ? status.transport : "";
+    if (own.transport !== transport) {
+      own.transport = transport;
+      tell("transport");
+    }
     if (status.cursor) {
       var link = /** @type {Link} */ (rounds.serving());
       link.sent = link.up;
@@ -131,11 +137,18 @@ export function makeTalk(config, protocols, face) {
   function over(failure) {
     if (!config.closed) {
       config.closed = true;
+      unwatch();
       rounds.halt("close");
       clearTimeout(owing);
       clearTimeout(leaving);
       setTimeout(function () {
-        face.over(failure || theirs || { code: 1006 }, !failure && theirs);
+        var close = failure || theirs || { code: 1006 };
+        var clean = !failure && !!theirs;
+        own.readyState = 3;
+        if (!clean) {
+          tell("error");
+        }
+        tell("close", { wasClean: clean, code: close.code, reason: close.reason || "" });
       }, 0);
     }
   }
@@ -156,7 +169,11 @@ export function makeTalk(config, protocols, face) {
       settle(hello.ack);
       if (!epoch) {
         epoch = link.epoch;
-        face.open(hello.protocol || "");
+        if (!own.readyState) {
+          own.readyState = 1;
+          own.protocol = hello.protocol || "";
+          tell("open");
+        }
       }
       pump();
     }
@@ -188,7 +205,7 @@ export function makeTalk(config, protocols, face) {
   function listen(link, frame) {
     if (frame.close) {
       theirs = frame.close;
-      face.closing();
+      own.readyState = 2;
       waiting = [];
       close({ code: theirs.code });
       part();
@@ -209,7 +226,9 @@ export function makeTalk(config, protocols, face) {
     if (!frame.more) {
       data = parts;
       parts = [];
-      face.message(data);
+      if (own.readyState === 1) {
+        tell("message", { data: whole(data, own.binaryType), origin: own.origin });
+      }
     }
   }
 
@@ -238,7 +257,7 @@ export function makeTalk(config, protocols, face) {
       var kept = frame.seq > acked;
       if (!kept) {
         under -= frame.size;
-        face.left(frame.size);
+        own.bufferedAmount -= frame.size;
       }
       return kept;
     });
@@ -377,6 +396,23 @@ export function makeTalk(config, protocols, face) {
     );
   }
 
+  // The page is put away.
+  var unwatch = watchPage(function (leaves) {
+    if (roomy && leaves && epoch) {
+      // The page is left: what is still to be said goes with the goodbye.
+      waiting = [];
+      close({ code: 1001 });
+      if (!(/** @type {any} */ (rounds.serving() || { handle: {} }).handle.send)) {
+        attempt(function () {
+          root.navigator.sendBeacon(query("", ""), lines());
+        });
+      }
+    }
+    if (rounds.halt("pagehide")) {
+      rounds.tell("waiting", "", "pagehide");
+    }
+  }, rounds.wake);
+
   rounds.adapt();
   return {
     /** @param {any} data text, bytes or a Blob */
@@ -386,22 +422,6 @@ export function makeTalk(config, protocols, face) {
     },
     close: close,
     abort: abort,
-    sleep: function (/** @type {boolean} */ leaves) {
-      if (roomy && leaves && epoch) {
-        // The page is left: what is still to be said goes with the goodbye.
-        waiting = [];
-        close({ code: 1001 });
-        if (!(/** @type {any} */ (rounds.serving() || { handle: {} }).handle.send)) {
-          attempt(function () {
-            root.navigator.sendBeacon(query("", ""), lines());
-          });
-        }
-      }
-      if (rounds.halt("pagehide")) {
-        rounds.tell("waiting", "", "pagehide");
-      }
-    },
-    wake: rounds.wake,
     diagnose: rounds.diagnose
   };
 }
