@@ -1,4 +1,5 @@
 // Which transports there are, in which order, and which of them worked here before. It knows names, no connections.
+import { roomy } from "./build.js";
 import { attempt, filter, now, parse, place } from "./util.js";
 
 // How long a memory of what worked is believed, in ms.
@@ -18,11 +19,13 @@ export function makeLadder(usable, ordered, key) {
   var forced = null;
   /** @type {{name?: string, at?: any, rtt: number}} */
   var kept =
-    parse(
-      attempt(function () {
-        return localStorage.getItem(key); // Which throws where a page may not keep anything.
-      })
-    ) || {};
+    (roomy &&
+      parse(
+        attempt(function () {
+          return localStorage.getItem(key); // Which throws where a page may not keep anything.
+        })
+      )) ||
+    {};
   // Also where the clock was set back in between.
   if (!(Math.abs(now() - kept.at) < life)) {
     kept = { rtt: 0 };
@@ -51,11 +54,13 @@ export function makeLadder(usable, ordered, key) {
      */
     keep: function (name, proven) {
       kept = { name: name, at: now(), rtt: kept.rtt };
-      attempt(function () {
-        if (proven) {
-          localStorage.setItem(key, JSON.stringify(kept));
-        }
-      });
+      if (roomy) {
+        attempt(function () {
+          if (proven) {
+            localStorage.setItem(key, JSON.stringify(kept));
+          }
+        });
+      }
     },
 
     /**

@@ -84,7 +84,7 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
   /** @type {Host} */
   var host = {
     common: function (link) {
-      return "&n=" + ++count + (link.sure || link.handle.change ? "" : "&tick=" + tick) + (link.step || "");
+      return "&n=" + ++count + (link.sure || link.handle.change ? "" : "&tick=" + tick) + ((roomy && link.step) || "");
     },
     object: object,
     quiet: function (link) {
@@ -179,7 +179,7 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
     var name = link.name;
     dress(link);
     var last = (serving || { entry: log[log.length - 1] || link.entry }).entry;
-    if (last.transport !== name) {
+    if (roomy && last.transport !== name) {
       link.step = "&from=" + last.transport + "&cause=" + encodeURIComponent(serving ? "better" : last.cause || "no_hello");
     }
     if (roomy && serving && config.frugal) {
@@ -189,7 +189,7 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
     link.sure = sure[name];
     link.opened = ++count;
     link.entry.why = why;
-    link.spare = head === slow && name !== ladder.home();
+    link.spare = roomy && head === slow && name !== ladder.home();
     log = log.slice(-19).concat(link.entry);
     tries = tries.concat(link);
     link.greet = setTimeout(
@@ -300,7 +300,9 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
     queue = [];
     clearTimeout(heading);
     failures = 0;
-    link.step = "";
+    if (roomy) {
+      link.step = "";
+    }
     // Better ones that are still being tried may yet speak.
     keep(function (one) {
       return one !== link && (place(list, one.name) < place(list, link.name) || shut(one, "slower"));

@@ -42,7 +42,7 @@ function environment(options) {
 export function makeConfig(given, base, key, report) {
   var env = environment(given);
   var usable = filter(given.transports || names, function (name) {
-    if (place(names, name) < 0) {
+    if (roomy && place(names, name) < 0) {
       throw failure("no transport is called " + name, {});
     }
     return /** @type {any} */ (env)[name];

@@ -88,8 +88,7 @@ var face = able
        * @param {any} fn
        */
       addEventListener: function (type, fn) {
-        this.removeEventListener(type, fn);
-        this.own["/" + type].push(fn);
+        this.own["/" + type] = (this.own["/" + type] || []).concat(fn);
       },
       /**
        * @this {Self}
@@ -111,7 +110,7 @@ var face = able
           if (fn) {
             attempt(
               function () {
-                (fn.handleEvent ? fn.handleEvent : fn).call(self, event);
+                fn.call(self, event);
               },
               0,
               true
