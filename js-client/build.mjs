@@ -12,8 +12,8 @@ import { minify } from "terser";
 const here = new URL("./", import.meta.url);
 const banner = "/*! Tidings */\n";
 
-/** Bytes after gzip -9: what it may not grow past. 8,192 and 5,120 are what we want. */
-const budgets = { "tidings.js": 10000, "tidings.mjs": 8250, "tidings-socket.js": 10240, "tidings-socket.mjs": 12000 };
+/** Bytes after gzip -9: what it may not grow past. 8,192 and 5,120 are what we want of those without sockets. */
+const budgets = { "tidings.js": 10150, "tidings.mjs": 8400, "tidings-socket.js": 10240, "tidings-socket.mjs": 11400 };
 
 // Names of members that others know, and that are not shortened: the API's (src/tidings.d.ts) and the wire's (docs/wire.md)...
 const ours = `

@@ -183,7 +183,7 @@ export function ask(config, expired, url, body, done) {
 export function explain(status, text, retryAfter) {
   /** What a problem says is what there is to know: detail, offer, retry_ms. @type {any} */
   var ending = Object((status > 201 || !modern) && parse(text));
-  if (!modern && ending.error) {
+  if (!modern && roomy && ending.error) {
     ending = ending.error; // For those who cannot see a status.
     status = ending.status;
   }

@@ -22,7 +22,9 @@ function environment(options) {
   };
   if (!modern) {
     env.XMLHttpRequest = options.XMLHttpRequest || root.XMLHttpRequest;
-    env.XDomainRequest = options.XDomainRequest || root.XDomainRequest;
+    if (roomy) {
+      env.XDomainRequest = options.XDomainRequest || root.XDomainRequest;
+    }
     env.document = options.document || root.document;
   }
   env.stream = env.longpoll = env.poll = modern || env.fetch || env.XMLHttpRequest;

@@ -213,7 +213,7 @@ export function makeTalk(config, protocols, own, tell) {
     }
     var data = payload(frame);
     if (data === undefined) {
-      over({ code: 1003, reason: "no binary data here" });
+      over({ code: 1003, reason: "binary" });
       return;
     }
     owed += data.length + many / few;

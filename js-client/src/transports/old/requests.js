@@ -27,10 +27,13 @@ export function near(url) {
  * @returns {Means}
  */
 export function olderWay(env, call, chunk) {
+  if (!roomy) {
+    return byXHR;
+  }
   var own = near(call.url);
   return "withCredentials" in new env.XMLHttpRequest() || (own && !chunk)
     ? byXHR
-    : !roomy || (env.XDomainRequest && !(own && call.token)) // It carries no token.
+    : env.XDomainRequest && !(own && call.token) // It carries no token.
       ? byXDR
       : byScript;
 }
