@@ -24,7 +24,9 @@ export function kindOf({ method, url, headers, body }) {
   if (Object.hasOwn(sockjs, last) && /\/\d{3}\/[^/]+\/[^/]+$/.test(pathname)) return sockjs[last];
 
   const posted = method === "POST" && pathname.endsWith("/follow");
-  if (!posted && !(method === "GET" && /\/topics(\/|$)/.test(pathname))) return "other";
+  const socket = query.has("tidings");
+  if (socket && !query.has("transport")) return "other"; // the way up
+  if (!posted && !socket && !(method === "GET" && /\/topics(\/|$)/.test(pathname))) return "other";
   const said = posted ? parse(body) : {};
   const accept = headers.accept ?? "";
   const wants = query.get("transport") ?? said.transport;
