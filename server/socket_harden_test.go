@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -172,4 +173,45 @@ type trickle struct{ io.Reader }
 func (r trickle) Read(b []byte) (int, error) {
 	time.Sleep(time.Second)
 	return r.Reader.Read(b)
+}
+
+// TestSocketBothFull: a handler that waits for its client's acks, and a client whose request waits for the handler, do not wait for each other: the
+// request ends soon, and the next one brings the acks.
+func TestSocketBothFull(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, s *site) {
+		err := s.Socket("/flood", func(to *Socket) {
+			for range 3 {
+				if to.Send(socket.Binary, make([]byte, 1000)) != nil {
+					return
+				}
+			}
+			for {
+				if _, err := to.Receive(); err != nil {
+					return
+				}
+			}
+		}, socket.Options{ReceiveBytes: 1000, BufferBytes: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := s.dialog("/flood")
+		h := d.listen("stream")
+		lines := make([]string, 5)
+		for i := range lines {
+			lines[i] = d.text(strings.Repeat("x", 600))
+		}
+		began := time.Now()
+		sent := d.post(lines...)
+		if took := time.Since(began); sent == 0 || sent >= 5 || took > time.Second {
+			t.Fatalf("%d frames are taken after %s", sent, took)
+		}
+		for range 2 {
+			h.heard()
+			d.post(fmt.Sprintf(`{"ack":{"seq":%d}}`, d.has))
+		}
+		if sent = d.post(lines[sent:]...); sent != 5 {
+			t.Errorf("%d frames are taken in the end", sent)
+		}
+		h.leave()
+	})
 }

@@ -17,6 +17,10 @@ import (
 // roomTime is how long a request waits, in all, for its socket's handler to receive what has come.
 const roomTime = 10 * time.Second
 
+// heldTime is how long it waits while that handler waits, in turn, for the client to acknowledge what it has sent: the client may do so by its next
+// request only.
+const heldTime = 500 * time.Millisecond
+
 // uplink is what reading a body needs, to be used again.
 type uplink struct {
 	lines   lineReader
@@ -98,9 +102,17 @@ func (f *filling) room() bool {
 	if f.until.IsZero() {
 		f.until = time.Now().Add(roomTime)
 	}
-	ctx, over := context.WithDeadline(f.request.Context(), f.until)
-	defer over()
-	return f.to.Room(ctx) == nil
+	for {
+		ctx, over := context.WithTimeout(f.request.Context(), min(heldTime, time.Until(f.until)))
+		err := f.to.Room(ctx)
+		over()
+		if err == nil {
+			return true
+		}
+		if f.request.Context().Err() != nil || !time.Now().Before(f.until) || f.to.Held() {
+			return false
+		}
+	}
 }
 
 // upProblem says why an object was not taken.

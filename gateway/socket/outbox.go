@@ -20,7 +20,8 @@ type outbox struct {
 	writing bool      // a message is being written in pieces
 	behind  []casting // what is to be sent behind that message
 	waiting int       // what it costs
-	room    sync.Cond // somebody waits for buffered to fall, or for the end of that message
+	room    sync.Cond // somebody waits for cost to fall, or for the end of that message
+	waiters int       // how many do
 
 	messages, bytes uint64 // that were sent, for statistics
 }

@@ -43,6 +43,13 @@ func (s *Socket) SendThen(kind Kind, data []byte, left func(error)) error {
 	return nil
 }
 
+// Held reports whether somebody who sends waits for the client to take, or to acknowledge, what was sent before.
+func (s *Socket) Held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.waiters > 0 && s.out.cost > s.path.options.BufferBytes
+}
+
 // Buffered is how many bytes of payload have not left.
 func (s *Socket) Buffered() int {
 	s.mu.Lock()
@@ -111,7 +118,9 @@ func (s *Socket) wait() {
 		s.mu.Lock()
 		return
 	}
+	s.out.waiters++
 	s.out.room.Wait()
+	s.out.waiters--
 }
 
 // closing returns why nothing more may be sent, or nil. s.mu is held.
