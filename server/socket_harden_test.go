@@ -83,6 +83,22 @@ func TestSocketProtocolNames(t *testing.T) {
 	}
 }
 
+// TestSocketRefusedOddly: a status that HTTP does not have, or that is no refusal, is none that a handler refuses with.
+func TestSocketRefusedOddly(t *testing.T) {
+	for _, status := range []int{0, -1, 101, 200, 302, 399, 600, 1000} {
+		s := socketSite(t, Options{}, nil, socket.Options{Accept: func(*socket.Request) (string, error) {
+			return "", &socket.RefusedError{Status: status, Detail: "no"}
+		}})
+		if a := s.ask("GET", s.dialog("/echo").url("&transport=poll"), ""); a.status != 403 || a.code(t) != "socket_refused" {
+			t.Errorf("%d: %d %s", status, a.status, a.body)
+		}
+		fields := append(strings.Split(upgrade, "\n"), "Origin: "+s.url)
+		if a := s.ask("GET", "/echo", "", fields...); a.status != 403 || a.code(t) != "socket_refused" {
+			t.Errorf("%d: %d %s", status, a.status, a.body)
+		}
+	}
+}
+
 // TestSocketAtATopic: a socket comes before what is built in, also for a POST that looks like a message.
 func TestSocketAtATopic(t *testing.T) {
 	s := socketSite(t, Options{}, nil)

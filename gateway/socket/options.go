@@ -90,7 +90,7 @@ func isToken(s string) bool {
 
 // RefusedError refuses a socket before it is open.
 type RefusedError struct {
-	Status int // an HTTP status, 400 to 599
+	Status int // an HTTP status, 400 to 599; any other counts as 403
 	Detail string
 }
 

@@ -206,6 +206,9 @@ func (p *Path) accept(r *Request) (protocol string, err error) {
 		return protocol, nil
 	}
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		if refused.Status < 400 || refused.Status > 599 {
+			refused = &RefusedError{Status: http403, Detail: refused.Detail}
+		}
 		return "", refused
 	}
 	return "", &RefusedError{Status: http403, Detail: err.Error()}
