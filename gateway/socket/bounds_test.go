@@ -155,6 +155,36 @@ func TestCloseThatHasNotLeft(t *testing.T) {
 	})
 }
 
+// TestNotReadFrom: a client that is not read from, because its handler takes its time, does not count as dead.
+func TestNotReadFrom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := make(chan int, 1)
+		c := sockettest.Open(t, func(s *socket.Socket) {
+			time.Sleep(10 * time.Minute)
+			n := 0
+			for ; n < 3; n++ {
+				if _, err := s.Receive(); err != nil {
+					break
+				}
+			}
+			got <- n
+		}, socket.Options{ReceiveBytes: 1000}, nil)
+		for range 3 {
+			if more, err := c.Put(socket.Frame{Kind: socket.Text, Data: make([]byte, 500)}); err != nil {
+				t.Fatal(more, err)
+			}
+		}
+		if n := <-got; n != 3 {
+			t.Errorf("%d messages were received", n)
+		}
+		c.ExpectClose(1000, "")
+		c.Close(1000, "")
+		if c.Pings() < 20 {
+			t.Errorf("%d pings: what is written tells whether it is there", c.Pings())
+		}
+	})
+}
+
 // TestMostSockets: sockets whose clients are away are bounded, too, and those that are over and kept.
 func TestMostSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
