@@ -1,6 +1,7 @@
 package program
 
 import (
+	"log/slog"
 	"os"
 	"path"
 	"path/filepath"
@@ -12,9 +13,10 @@ import (
 type directory struct {
 	name string // absolute
 	root *os.Root
+	log  *slog.Logger
 }
 
-func openDirectory(name string) (*directory, error) {
+func openDirectory(name string, log *slog.Logger) (*directory, error) {
 	name, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -23,7 +25,7 @@ func openDirectory(name string) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &directory{name: name, root: root}, nil
+	return &directory{name: name, root: root, log: log}, nil
 }
 
 func (d *directory) close() { d.root.Close() }
@@ -49,6 +51,7 @@ func (d *directory) find(at string) (target, bool) {
 		case info.Mode().IsRegular() && (info.Mode()&0o111 != 0 || runtime.GOOS == "windows"):
 			return target{file: filepath.Join(d.name, filepath.FromSlash(path.Clean(name))), scriptName: "/" + name, pathInfo: at[end:]}, true
 		default:
+			d.log.Warn("a program cannot be executed: is it chmod +x?", "file", name)
 			return target{}, false
 		}
 	}

@@ -3,6 +3,7 @@ package program
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tidings/gateway/socket"
@@ -29,7 +30,8 @@ func TestDirectory(t *testing.T) {
 		}
 	}
 	for _, mount := range []string{"/", "/app/"} {
-		r, err := New(Options{Dir: dir, Path: mount})
+		log := &logged{}
+		r, err := New(Options{Dir: dir, Path: mount, Logger: log.logger()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +54,9 @@ func TestDirectory(t *testing.T) {
 			if r.serve(c); c.all() != want {
 				t.Errorf("%q: heard %q, want %q", c.request.Path, c.all(), want)
 			}
+		}
+		if !strings.Contains(log.all(), `is it chmod +x?" file=notes.txt`) {
+			t.Error("what is forgotten most often is not said")
 		}
 	}
 	if _, err := New(Options{Dir: filepath.Join(dir, "nowhere")}); err == nil {

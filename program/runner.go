@@ -2,13 +2,17 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"tidings/gateway/socket"
@@ -30,7 +34,7 @@ func New(o Options) (*Runner, error) {
 	}
 	var err error
 	if o.Dir != "" {
-		r.dir, err = openDirectory(o.Dir)
+		r.dir, err = openDirectory(o.Dir, r.options.Logger)
 	} else {
 		r.file, err = find(o.Command[0])
 	}
@@ -181,7 +185,7 @@ func (r *Runner) launch(file string, env []string, log *slog.Logger) (*process, 
 	proc, err := start(cmd)
 	if err != nil {
 		r.counts.failed.Add(1)
-		log.Error("a program could not be started", "program", file, "cause", err)
+		log.Error("a program could not be started", "program", file, "cause", explain(err, file))
 		return nil, err
 	}
 	r.counts.started.Add(1)
@@ -193,6 +197,18 @@ func (r *Runner) launch(file string, env []string, log *slog.Logger) (*process, 
 		logLines(proc.stderr, proc.log)
 	}()
 	return proc, nil
+}
+
+// explain says what the system means where that is not what it says.
+func explain(err error, file string) error {
+	_, statErr := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && statErr == nil:
+		return fmt.Errorf("%w: that is the interpreter which its first line names", err)
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%w: a script begins with #! and its interpreter", err)
+	}
+	return err
 }
 
 // await sees a program to its end: at once where it is stopped, which then is no failure.

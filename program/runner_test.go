@@ -160,18 +160,24 @@ func TestStandardError(t *testing.T) {
 }
 
 func TestNotStarted(t *testing.T) {
-	file := write(t, t.TempDir(), "broken", "#!/nowhere/interpreter\n", 0o700)
-	r, err := New(Options{Command: []string{file}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := newTalk(t)
-	r.serve(c)
-	if got := c.closed(); got.Code != 1011 || got.Reason != "the program could not be started" {
-		t.Errorf("closed with %v", &got)
-	}
-	if got := r.Stats(); got.Failed != 1 || got.Started != 0 || got.Running != 0 {
-		t.Errorf("counted %+v", got)
+	dir := t.TempDir()
+	for file, want := range map[string]string{
+		write(t, dir, "nobody", "#!/nowhere/interpreter\n", 0o700): "no such file or directory: that is the interpreter which its first line names",
+		write(t, dir, "nothing", "echo hello\n", 0o700):            "exec format error: a script begins with #! and its interpreter",
+	} {
+		log := &logged{}
+		r, err := New(Options{Command: []string{file}, Logger: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newTalk(t)
+		r.serve(c)
+		if got := c.closed(); got.Code != 1011 || got.Reason != "the program could not be started" || !strings.Contains(log.all(), want) {
+			t.Errorf("closed with %v: %s", &got, log.all())
+		}
+		if got := r.Stats(); got.Failed != 1 || got.Started != 0 || got.Running != 0 {
+			t.Errorf("counted %+v", got)
+		}
 	}
 }
 
