@@ -254,6 +254,10 @@ func (c *execCmd) greet(to io.Writer, at []net.Addr) {
 		what = c.Static
 	}
 	fmt.Fprintf(&w, "Tidings serves %s\n", what)
+	below := ""
+	if c.Dir != "" {
+		below = "PROGRAM"
+	}
 	loopback := true
 	for _, address := range at {
 		name := reachable(address)
@@ -263,16 +267,19 @@ func (c *execCmd) greet(to io.Writer, at []net.Addr) {
 		case c.Topic != "":
 			fmt.Fprintf(&w, "  follow   curl -N -H 'Accept: text/event-stream' http://%s/topics/%s\n", name, c.Topic)
 		case len(c.Command) > 0 || c.Dir != "":
-			fmt.Fprintf(&w, "  socket   ws://%s/\n  client   http://%s/tidings-socket.js\n", name, name)
+			fmt.Fprintf(&w, "  socket   ws://%s/%s\n  client   http://%s/tidings-socket.js\n", name, below, name)
 		}
-		if c.Console || c.Static != "" {
+		switch {
+		case c.Console:
+			fmt.Fprintf(&w, "  page     http://%s/%s\n", name, below)
+		case c.Static != "":
 			fmt.Fprintf(&w, "  page     http://%s/\n", name)
 		}
 	}
 	if loopback {
 		w.WriteString("  Only this machine can connect: --address=0.0.0.0 lets others, too.\n")
 	}
-	if c.Topic == "" && len(c.Origin) == 0 && !c.SameOrigin {
+	if (len(c.Command) > 0 || c.Dir != "") && c.Topic == "" && len(c.Origin) == 0 && !c.SameOrigin {
 		w.WriteString("  Pages from elsewhere cannot: --origin=null lets files (file://), --origin='*' all.\n")
 	}
 	fmt.Fprint(to, w.String())

@@ -147,6 +147,9 @@ func TestExecDirAndStatic(t *testing.T) {
 	writeFile(t, scripts, "count.sh", "#!/bin/sh\necho $SCRIPT_NAME $PATH_INFO\n", 0o700)
 	writeFile(t, site, "index.html", "this is the page", 0o600)
 	s := startExec(t, "--dir="+scripts, "--staticdir", site)
+	if !strings.Contains(s.said, "ws://"+s.host+"/PROGRAM\n") || !strings.Contains(s.said, "http://"+s.host+"/\n") {
+		t.Error(s.said)
+	}
 	if heard, code := s.talk("/count.sh/x"); heard != "/count.sh /x" || code != 1000 {
 		t.Errorf("heard %q, closed with %d", heard, code)
 	}
