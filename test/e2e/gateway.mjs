@@ -44,23 +44,35 @@ export class Gateway {
   log = "";
 
   #port;
-  #args;
+  #line; // the command line at a port
+  #settings; // of the environment
   #child;
 
   /** Starts a gateway with further arguments for `tidings serve` and waits until it answers. */
-  static async start(...args) {
+  static start(...args) {
+    return Gateway.#begin({}, (port) => ["serve", "--listen", `127.0.0.1:${port}`, ...args]);
+  }
+
+  /** The same for `tidings exec`: settings of the environment, and flags and a program. */
+  static exec(settings, ...args) {
+    return Gateway.#begin(settings, (port) => ["exec", `--port=${port}`, ...args]);
+  }
+
+  static async #begin(settings, line) {
     await build();
     const gateway = new Gateway();
     gateway.#port = await freePort();
-    gateway.#args = args;
+    gateway.#line = line;
+    gateway.#settings = settings;
     await gateway.start();
     return gateway;
   }
 
   /** Starts the process again after stop or kill. */
   async start() {
-    const child = spawn(binary, ["serve", "--listen", `127.0.0.1:${this.#port}`, ...this.#args], {
+    const child = spawn(binary, this.#line(this.#port), {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...this.#settings },
     });
     this.#child = child;
     running.add(child);
