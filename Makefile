@@ -9,6 +9,7 @@ NPM      ?= npm
 FUZZTIME ?= 10s
 BENCH    ?= .
 COUNT    ?= 6
+MODES    ?= native,websocket,sse,longpoll
 
 # Where install-test-deps.sh puts a newer Node if the system's is too old.
 export PATH := $(CURDIR)/bin/node/bin:$(PATH)
@@ -20,7 +21,7 @@ JS_DEPS  := js-client/node_modules/.package-lock.json
 E2E_DEPS := test/e2e/node_modules/.package-lock.json
 COMPARE  := test/compare/node_modules/.package-lock.json
 
-.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare soak-sockets fallback-table fuzz cover clean
+.PHONY: help run build client docs fmt lint test test-deps test-go test-js e2e bench bench-compare soak-sockets fallback-table wpt fuzz cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +71,10 @@ bench-compare: build ## measure the gateway beside yardsticks, Nchan and websock
 
 fallback-table: build $(E2E_DEPS) $(COMPARE) ## measure the client, Socket.IO and SockJS behind a proxy that breaks transports into docs/fallback.md: ARGS=flags
 	TIDINGS="$(CURDIR)/bin/tidings" node test/e2e/fallback-table.mjs $(ARGS)
+
+wpt: $(E2E_DEPS) ## run the web-platform-tests for WebSocket that are in WPT=folder: MODES=native,websocket,sse,… ARGS=flags
+	$(GO) build -o bin/wpt-handlers ./test/wpt/handlers
+	node test/wpt/run.mjs --wpt "$(WPT)" --program bin/wpt-handlers --mode $(MODES) $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME each
 	@scripts/fuzz.sh $(FUZZTIME)
