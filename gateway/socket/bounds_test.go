@@ -185,6 +185,67 @@ func TestNotReadFrom(t *testing.T) {
 	})
 }
 
+// TestDrainsInTime: a gateway that stops waits for no client twice: for its answer, and for it to come back.
+func TestDrainsInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		room, leaves int // how many frames the client takes, and after how many seconds it leaves
+		most         time.Duration
+	}{
+		"has heard, and leaves":  {-1, 3, 3 * time.Second},
+		"leaves without hearing": {0, 3, 6 * time.Second},
+		"stays and says nothing": {-1, 60, 6 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				set := socket.NewSet()
+				t.Cleanup(set.Close)
+				p := &socket.Path{Name: "/", Handler: func(s *socket.Socket) { _, _ = s.Receive() }}
+				link, err := sockettest.Carry(t, set, &socket.Opening{Path: p, ID: "0123456789abcdef", Request: &socket.Request{}, Transport: "sse"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				link.Limit(c.room)
+				began := time.Now()
+				leave := time.AfterFunc(time.Duration(c.leaves)*time.Second, link.Vanish)
+				if err := set.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				leave.Stop()
+				if took := time.Since(began); took > c.most {
+					t.Errorf("it took %s, want %s at most", took, c.most)
+				}
+			})
+		})
+	}
+}
+
+// TestDrainWaitsForPolls: a client that was between two polls when the gateway began to stop is waited for.
+func TestDrainWaitsForPolls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := socket.NewSet()
+		t.Cleanup(set.Close)
+		p := &socket.Path{Name: "/", Handler: func(s *socket.Socket) { _, _ = s.Receive() }}
+		o := &socket.Opening{Path: p, ID: "0123456789abcdef", Request: &socket.Request{}, Transport: "poll"}
+		c, err := sockettest.Carry(t, set, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Vanish()
+		time.Sleep(10 * time.Second)
+		drained := make(chan error, 1)
+		go func() { drained <- set.Drain(t.Context()) }()
+		time.Sleep(4 * time.Second)
+		if c, err = sockettest.Carry(t, set, o); err != nil {
+			t.Fatal(err)
+		}
+		c.ExpectClose(1001, "")
+		c.Close(1001, "")
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestMostSockets: sockets whose clients are away are bounded, too, and those that are over and kept.
 func TestMostSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

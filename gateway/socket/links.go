@@ -195,7 +195,12 @@ func (s *Socket) Detach(l Link) {
 		if i < 0 {
 			return
 		}
+		all := s.links[i].at == s.out.last
 		s.forget(i)
+		if s.moves() && s.hurried && s.said && s.end == nil && all && len(s.links) == 0 {
+			s.fail(s.words) // it has heard of it, and finds nobody any more to answer
+			return
+		}
 		if !s.moves() {
 			e := &CloseError{Code: codeVanished}
 			if said, _ := s.up.words(); said != nil { // it has left without waiting for our answer

@@ -296,6 +296,7 @@ func (s *Set) Drain(ctx context.Context) error {
 		one.mu.Lock()
 		one.hurried = true
 		one.say(CloseError{Code: codeAway})
+		one.bound = s.now().Add(one.path.options.CloseTime)
 		one.plan()
 		one.unlock()
 	}

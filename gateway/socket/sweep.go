@@ -76,7 +76,7 @@ func (s *Socket) tend(now time.Time) {
 			s.abandon(End{})
 		}
 		return
-	case len(s.links) == 0 && !now.Before(s.away.Add(s.absence())),
+	case len(s.links) == 0 && !now.Before(s.forgone()),
 		len(s.links) > 0 && s.said && !now.Before(s.bound):
 		s.vanish()
 		return
@@ -134,7 +134,7 @@ func (s *Socket) plan() {
 			sooner(s.kept)
 		}
 	case len(s.links) == 0:
-		sooner(s.away.Add(s.absence()))
+		sooner(s.forgone())
 		if !s.said && (s.got != nil || s.failure != nil) {
 			sooner(s.bound)
 		}
@@ -157,10 +157,12 @@ func (s *Socket) plan() {
 	s.due.Store(at)
 }
 
-// absence is how long the client may be away. s.mu is held.
-func (s *Socket) absence() time.Duration {
-	if s.hurried {
-		return min(s.path.options.Absence, s.path.options.CloseTime)
+// forgone is when a client that is away has been so for too long: a gateway that stops waits no longer for who is away than for who does not answer
+// its Close. s.mu is held.
+func (s *Socket) forgone() time.Time {
+	at := s.away.Add(s.path.options.Absence)
+	if s.hurried && s.bound.Before(at) {
+		return s.bound
 	}
-	return s.path.options.Absence
+	return at
 }
