@@ -160,6 +160,11 @@ func greet(w io.Writer, address net.Addr, c config.Config) {
 	}
 	fmt.Fprintf(w, "Tidings listens on %s\n%s  follow   curl -N -H 'Accept: text/event-stream' %s/topics/news\n"+
 		"  publish  curl %s-d 'Hello' %s/topics/news\n", base, page, base, key, base)
+	for _, rule := range c.Sockets {
+		if rule.Path != "" { // else it feeds a topic
+			fmt.Fprintf(w, "  socket   ws://%s%s\n", reachable(address), rule.Path)
+		}
+	}
 }
 
 // reachable names an address as a program on this machine can reach it.
