@@ -75,17 +75,17 @@ describe("the chat room", () => {
     const faults = await Faults.start(chat.url);
     try {
       const ada = await open.chromium.open(`${chat.url}/?name=Ada`);
-      const bob = await open.chromium.open(`${faults.url}/?name=Bob`);
-      await bob.until(connected, "websocket", { describe: shown });
+      const eve = await open.chromium.open(`${faults.url}/?name=Eve`);
+      await eve.until(connected, "websocket", { describe: shown });
       for (let i = 0; i < 5; i++) {
         faults.cut();
         await ada.evaluate(say, `while away ${i}`);
-        await bob.until(heard, `Ada: while away ${i}`, { describe: shown });
+        await eve.until(heard, `Ada: while away ${i}`, { describe: shown });
       }
-      const { said } = await bob.evaluate(shown);
+      const { said } = await eve.evaluate(shown);
       assert.deepEqual(said.filter((line) => line.startsWith("Ada: ")), [0, 1, 2, 3, 4].map((i) => `Ada: while away ${i}`));
-      assert.equal(said.filter((line) => line === "Bob left").length, 0, "it is one socket");
-      await bob.close();
+      assert.equal(said.filter((line) => line === "Eve left").length, 0, "it is one socket");
+      await eve.close();
       await ada.close();
     } finally {
       await faults.close();
