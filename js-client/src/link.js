@@ -17,6 +17,7 @@ import { attempt, now, parse } from "./util.js";
  * @property {import("./http.js").Env} env
  * @property {number | undefined} poll_ms
  * @property {boolean} [paged] more came than fits into one answer
+ * @property {boolean} [laden] of a socket's polls: the next request takes frames along, or the last one has
  * @property {string[]} [protocols] of a socket's WebSocket
  * @property {() => string} bare the address without topics
  * @property {(more: string, as?: string) => string} url the address with further parameters; "" when it would be too long

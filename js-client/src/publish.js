@@ -53,17 +53,19 @@ export function publish(config, topic, data, options, done, piggyback) {
     ask(
       config,
       expired,
-      url + (back ? followQuery("follow", back.asked) : ""),
+      url + (roomy && back ? followQuery("follow", back.asked) : ""),
       data,
       function (ending, text) {
         var receipt = parse(text) || {};
         var ms = Math.max(backoff(failures++, 500, 15000), ending.retry_ms || 0);
         expired = ending.code === 4004 && !expired;
         if (receipt.cursor) {
-          if (back && receipt.follow) {
-            back.take(receipt.follow);
+          if (roomy) {
+            if (back && receipt.follow) {
+              back.take(receipt.follow);
+            }
+            delete receipt.follow;
           }
-          delete receipt.follow;
           finish(null, receipt);
         } else if ((ending.passing || ending.status === 200 || expired) && !config.closed && now() + ms < began + lasting) {
           setTimeout(send, ms);

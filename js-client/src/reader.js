@@ -111,9 +111,15 @@ export function makeReader(config, shared, tabs) {
       refuse(ack.id, ack.error);
       return;
     }
-    var touched = receive(link, value, config.report, function (list) {
-      relay({ value: value, epoch: link.epoch, shared: link.shared }, list);
-    });
+    var touched = receive(
+      link,
+      value,
+      config.report,
+      roomy &&
+        function (/** @type {Follow[]} */ list) {
+          relay({ value: value, epoch: link.epoch, shared: link.shared }, list);
+        }
+    );
     if (value.seq && touched.length && touched[0].live) {
       cursor = link.epoch + "-" + value.seq;
     } else if (it && !it.topic) {

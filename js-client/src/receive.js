@@ -29,7 +29,7 @@ import { message } from "./wire.js";
  * @param {Source} source
  * @param {any} value
  * @param {Report} report
- * @param {(touched: Follow[]) => void} [pass] is told whom it concerned before the application gets it, and may change it
+ * @param {false | ((touched: Follow[]) => void)} [pass] is told whom it concerned before the application gets it, and may change it
  * @returns {Follow[]} whom it concerned
  */
 export function receive(source, value, report, pass) {
@@ -98,7 +98,7 @@ export function receive(source, value, report, pass) {
       touched.push(follow);
     }
   });
-  if (pass) {
+  if (roomy && pass) {
     pass(touched);
   }
   for (var name in news) {

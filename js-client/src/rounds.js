@@ -178,9 +178,11 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
   function begin(link) {
     var name = link.name;
     dress(link);
-    var last = (serving || { entry: log[log.length - 1] || link.entry }).entry;
-    if (roomy && last.transport !== name) {
-      link.step = "&from=" + last.transport + "&cause=" + encodeURIComponent(serving ? "better" : last.cause || "no_hello");
+    if (roomy) {
+      var last = (serving || { entry: log[log.length - 1] || link.entry }).entry;
+      if (last.transport !== name) {
+        link.step = "&from=" + last.transport + "&cause=" + encodeURIComponent(serving ? "better" : last.cause || "no_hello");
+      }
     }
     if (roomy && serving && config.frugal) {
       shut(serving, why); // Break before make: the cursors cover it.
@@ -557,6 +559,18 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
         round([others[0].name].concat(queue), why, head);
       } else if (!serving && !tries.length && !retrying) {
         round(order(), "start", fast);
+      }
+    },
+
+    /** What is sent beside the connection that serves does not get through: to where one request does both. */
+    stuck: sockets && function () {
+      var link = /** @type {Link} */ (serving);
+      var polls = below(link).slice(-2);
+      if (polls[0]) {
+        every = lastProbe; // It would be the same again.
+        shut(link, "stuck"); // First: there may be no connection left for another one.
+        serving = null;
+        round(polls, "stuck", 0);
       }
     },
 

@@ -22,13 +22,16 @@ import { attempt, backoff, each, filter, makeKey, now, parse, root } from "./uti
  */
 
 // What is under way at most, and in one request, in bytes. After how many bytes or frames what is heard is acknowledged at once, and after how
-// long at the latest on a connection that has two ways. How long the answer to a close may take. In ms.
+// long at the latest on a connection that has two ways. How long the answer to a close may take. How long the answer to a
+// request that brings frames may take, beside what their size takes on a slow line. In ms, and bytes in a ms.
 var room = 262144;
 var load = 262144;
 var many = 65536;
 var few = 32;
 var idle = 200;
 var parting = 10000;
+var due = 3000;
+var pace = 20;
 
 /**
  * @param {import("./link.js").Config} config
@@ -48,6 +51,7 @@ export function makeTalk(config, protocols, own, tell) {
   var frames = [];
   var said = 0;
   var acked = 0;
+  var carried = -1; // what was acknowledged when a request last took frames along
   var under = 0; // bytes that are said and not acknowledged
   var reading = false;
   /** @type {any} */
@@ -65,6 +69,8 @@ export function makeTalk(config, protocols, own, tell) {
   /** @type {any} */
   var owing;
   /** @type {any} */
+  var overdue;
+  /** @type {any} */
   var leaving;
 
   var rounds = makeRounds(config, dress, none, /** @type {any} */ (none), take, show, abort, lost);
@@ -79,7 +85,7 @@ export function makeTalk(config, protocols, own, tell) {
       return query(ws ? "" : link.name, (ws ? "" : offered()) + link.common(link) + more);
     };
     link.call = function (more, post) {
-      return { url: link.url(more), body: post ? "" : undefined, token: config.token };
+      return { url: link.url(more), body: link.laden ? lines() : post ? "" : undefined, token: config.token };
     };
     if (ws) {
       link.text = function (data) {
@@ -99,6 +105,7 @@ export function makeTalk(config, protocols, own, tell) {
       var link = /** @type {Link} */ (rounds.serving());
       link.sent = link.up;
       posting = 0; // What was sent before may never be answered.
+      carried = -1;
       clearTimeout(leaving);
       leaving = 0;
     } else if (epoch && !leaving) {
@@ -114,7 +121,7 @@ export function makeTalk(config, protocols, own, tell) {
   }
 
   function abort() {
-    over();
+    over(); // Some pass arguments to what a timer calls.
   }
 
   /** The subprotocols, where a request may open the socket. */
@@ -140,6 +147,7 @@ export function makeTalk(config, protocols, own, tell) {
       unwatch();
       rounds.halt("close");
       clearTimeout(owing);
+      clearTimeout(overdue);
       clearTimeout(leaving);
       setTimeout(function () {
         var close = failure || theirs || { code: 1006 };
@@ -313,11 +321,11 @@ export function makeTalk(config, protocols, own, tell) {
         reading = true;
         read(data.slice(at, end), function (bytes) {
           reading = false;
-          if (!bytes) {
-            over();
-          } else if (!config.closed) {
+          if (bytes) {
             add(bytes);
             pump();
+          } else {
+            over();
           }
         });
       }
@@ -342,32 +350,54 @@ export function makeTalk(config, protocols, own, tell) {
           link.handle.send(0, bare(frame));
         }
       });
-    } else if (link && !posting && (frames.length || (owed && !link.handle.change))) {
-      post(link);
+    } else if (link && link.handle.change) {
+      if (frames.length && !link.laden) {
+        // The poll that is held ends, and another one takes them along: a browser has few connections, and all of them may be held.
+        link.laden = true;
+        setTimeout(
+          function () {
+            if (!link.over) {
+              link.handle.change();
+            }
+          },
+          acked > carried ? 0 : 500
+        );
+      }
+    } else if (link && !posting && (frames.length || owed)) {
+      post();
     }
   }
 
   /** What is not acknowledged, as lines. */
   function lines() {
     var text = "";
+    var link = /** @type {any} */ (rounds.serving());
+    clearTimeout(overdue);
+    carried = acked;
     each(frames, function (frame) {
       if (text.length < load) {
         text += enveloped(frame) + "\n";
       }
     });
+    overdue = setTimeout(
+      function () {
+        // Streams may hold all the connections that the browser has for this host: then nothing that is sent beside them leaves.
+        if (carried === acked && link && link === rounds.serving() && (posting || link.laden)) {
+          /** @type {any} */ (rounds).stuck();
+        }
+      },
+      due + text.length / pace
+    );
     return text;
   }
 
-  /** @param {Link} link */
-  function post(link) {
-    var polls = link.name === "poll";
-    var before = acked;
+  function post() {
     var mine = (posting = ++posts);
     owed = 0;
     ask(
       config,
       false,
-      polls ? query("poll", link.common(link)) : query("", ""),
+      query("", ""),
       lines(),
       function (ending, text) {
         var answer = parse(text) || {};
@@ -380,13 +410,10 @@ export function makeTalk(config, protocols, own, tell) {
         if (answer.ack) {
           failing = 0;
           settle(answer.ack.seq);
-          if (polls && link === rounds.serving()) {
-            attempt(/** @type {any} */ (link.handle.take), answer);
-          }
         } else if (ending.code || now() - (failing = failing || now()) > away) {
-          abort();
+          over();
         }
-        if (acked > before || !frames.length) {
+        if (acked > carried || !frames.length) {
           failures = 0;
           next();
         } else {

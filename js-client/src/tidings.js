@@ -49,10 +49,10 @@ export function tidings(url, options) {
   /** @type {any} */
   var reader = makeReader(config, shares, tabs);
   var unwatch = watchPage(reader.sleep, function (network) {
-    if (shares && !alone) {
-      tabs.join();
-    }
     if (roomy) {
+      if (shares && !alone) {
+        tabs.join();
+      }
       tabs.wake();
     }
     reader.wake(network);
@@ -108,7 +108,7 @@ export function tidings(url, options) {
                 /** @type {any} */ (resolve)(receipt);
               }
             },
-          reader.piggyback
+          roomy && reader.piggyback
         );
       }
       if (!modern && !root.Promise) {

@@ -387,6 +387,84 @@ describe("transports", () => {
     assert.deepEqual(peer().got, ["by POST", "by WebSocket"]);
   });
 
+  for (const transport of ["sse", "stream"]) {
+    test(`by ${transport}, where nothing that is sent beside it gets away it goes over to long poll`, async (t) => {
+      const { ws, net, gateway, pass, peer, events } = await opened(t, { transports: [transport, ...(transport === "sse" ? ["stream"] : []), "longpoll", "poll"] });
+      gateway.holds = ({ kind }) => kind === "/echo"; // Streams hold all the connections that the browser has for this host.
+      peer().say("down");
+      ws.send("up");
+      await pass(2500);
+      assert.deepEqual([ws.transport, peer().got], [transport, []]);
+      await pass(1000);
+      assert.deepEqual([ws.transport, peer().got, ws.bufferedAmount], ["longpoll", ["up"], 0]);
+      assert.equal(net.open().filter(({ kind }) => kind === transport).length, 0, "it has left its connection to others");
+      ws.send("more");
+      await pass(60000);
+      assert.deepEqual(peer().got, ["up", "more"]);
+      assert.deepEqual(events, ["open", "down", "up", "more"]);
+      assert.equal(ws.transport, "longpoll", "it would be the same again");
+      gateway.holds = () => false;
+      await pass(230000);
+      await pass(20000);
+      assert.equal(ws.transport, transport, "but not for ever");
+    });
+  }
+
+  test("a large request has time on a slow line, and one that is answered is not late", async (t) => {
+    const { ws, gateway, pass, peer } = await opened(t, { transports: ["sse", "longpoll"] });
+    gateway.holds = ({ kind }) => kind === "/echo";
+    ws.send("x".repeat(200000));
+    await pass(9000);
+    gateway.holds = () => false;
+    await pass(50);
+    assert.equal(peer().got[0]?.length, 200000);
+    await pass(10000);
+    assert.equal(ws.transport, "sse");
+  });
+
+  test("a stream is kept where there is nothing else", async (t) => {
+    const { ws, gateway, pass, peer } = await opened(t, { transports: ["sse"] });
+    gateway.holds = ({ kind }) => kind === "/echo";
+    ws.send("up");
+    await pass(10000);
+    assert.equal(ws.transport, "sse");
+    gateway.holds = () => false;
+    await pass(50);
+    assert.deepEqual(peer().got, ["up"]);
+  });
+
+  test("on long poll one connection does it all: what is sent ends the poll that is held, and goes with the next", async (t) => {
+    const { ws, net, gateway, pass, peer, events } = await opened(t, { transports: ["longpoll"] });
+    await pass(50);
+    const held = net.last();
+    assert.deepEqual([held.closed, held.init.method, parameters(held).wait], [false, "GET", "25"]);
+    const before = net.all.length;
+    ws.send("one");
+    ws.send("two");
+    await pass(50);
+    assert.equal(held.closed, true);
+    assert.deepEqual(
+      net.all.slice(before).map((one) => [one.kind, one.init.method, parameters(one).wait]),
+      [
+        ["longpoll", "POST", "0"],
+        ["longpoll", "GET", "25"],
+      ],
+    );
+    assert.equal(net.open().length, 1);
+    assert.deepEqual(events, ["open", "one", "two"]);
+    // What is not taken goes up again, but not without a pause.
+    peer().full = true;
+    ws.send("three");
+    await pass(2000);
+    const tries = net.all.length - before;
+    assert.ok(tries > 3 && tries < 12, `${tries} requests`);
+    peer().full = false;
+    gateway.holds = () => false;
+    await pass(1000);
+    assert.deepEqual(peer().got, ["one", "two", "three"]);
+    assert.deepEqual(events, ["open", "one", "two", "three"]);
+  });
+
   test("the address keeps its query, and ours comes last", async (t) => {
     const { net } = await opened(t, { url: "ws://gateway/chat/?room=a%20b&tidings=mine", transports: ["sse"], protocols: ["x", "y"] });
     assert.match(net.last().url, /^http:\/\/gateway\/chat\/\?room=a%20b&tidings=mine&tidings=[\w-]{16,64}&transport=sse&protocols=x%2Cy&n=\d+&tick=200&wrap=1$/);

@@ -27,9 +27,15 @@ export function openPoll(way, sink) {
     cancel();
   }
 
+  function again() {
+    if (!sockets || !way.laden) {
+      ask(); // Else it is begun by who has laden it.
+    }
+  }
+
   function ask() {
-    // The first is not held: it proves that the way works, and pins down where "now" is.
-    var wait = held && cursor ? hold : 0;
+    // The first is not held: it proves that the way works, and pins down where "now" is. Nor is one whose answer tells what was taken.
+    var wait = held && cursor && !(sockets && way.laden) ? hold : 0;
     var until = now() + wait;
     stop();
     sink.watch(wait + grace);
@@ -59,10 +65,13 @@ export function openPoll(way, sink) {
     cursor = answer.cursor;
     // Whose first page is full cannot ask for the same as everybody: it would never see the next.
     way.paged = way.paged || answer.more;
+    if (sockets) {
+      way.laden = false;
+    }
     sink.watch(0);
     clearTimeout(timer);
     timer = setTimeout(
-      ask,
+      again,
       // A held one that ended early with nothing: the gateway spreads those who come back.
       (items.length ? moved && (answer.more || held) : held && until - now() < 500)
         ? 0
@@ -99,7 +108,7 @@ export function openPoll(way, sink) {
       ask();
     },
     take: function (answer) {
-      if (!held && cursor) {
+      if (cursor) {
         take(answer, 0);
       }
     },
