@@ -250,8 +250,7 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
       return;
     }
     clearTimeout(link.greet);
-    link.spoke = now();
-    link.entry.hello_ms = link.spoke - link.entry.at;
+    link.entry.hello_ms = (link.spoke = now()) - link.entry.at;
     if (roomy && serving && link.fresh && /** @type {number} */ (link.opened) < /** @type {number} */ (serving.served)) {
       // It lost the race by so much that "now" is not where it was. It works: again, with cursors.
       round([link.name], "probe", 0);
@@ -366,9 +365,7 @@ export function makeRounds(config, dress, stale, extend, take, show, refused, lo
           link.asked_at = 0;
         }
       }
-      if (!sockets && ack) {
-        // There is no more to it.
-      } else if (link.held) {
+      if (link.held) {
         link.held.push(value);
       } else {
         ladder.offer(value.offer);
