@@ -102,6 +102,7 @@ func TestAStreamEndsTheHeldPoll(t *testing.T) {
 	} {
 		for way, ask := range map[string]func(string, string) string{"loops": atLoops, "net/http": atHTTP} {
 			t.Run(fmt.Sprint(c.kind, way), func(t *testing.T) {
+				t.Parallel() // each waits for the grace
 				s := start(t, Options{})
 				poll, stream, next := s.connect(), s.connect(), s.connect()
 				poll.send(ask("/topics/a?wait=50&n=1&session="+label, ""))
