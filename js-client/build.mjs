@@ -13,7 +13,7 @@ const here = new URL("./", import.meta.url);
 const banner = "/*! Tidings */\n";
 
 /** Bytes after gzip -9: what it may not grow past. 8,192 and 5,120 are what we want of those without sockets. */
-const budgets = { "tidings.js": 10130, "tidings.mjs": 8360, "tidings-socket.js": 10240, "tidings-socket.mjs": 11405 };
+const budgets = { "tidings.js": 10130, "tidings.mjs": 8360, "tidings-socket.js": 10240, "tidings-socket.mjs": 11410 };
 
 // Names of members that others know, and that are not shortened: the API's (src/tidings.d.ts) and the wire's (docs/wire.md)...
 const ours = `

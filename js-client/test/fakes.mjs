@@ -88,6 +88,7 @@ export function network() {
       one.bytes = (data) => this.onmessage?.({ data: new Uint8Array(data).buffer });
       one.die = (code = 1006, reason = "") => {
         one.closed = true;
+        if (code === 1006) this.onerror({}); // where nobody hears it, the package ws throws it
         this.onclose?.({ code, reason });
       };
       this.one = one;

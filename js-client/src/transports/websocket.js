@@ -16,6 +16,7 @@ export function openWebSocket(way, sink) {
   socket.onmessage = function (/** @type {MessageEvent} */ event) {
     sink.text(event.data);
   };
+  socket.onerror = function () {}; // In Node the package ws throws what nobody hears. What there is to know is said at the close.
   socket.onclose = function (/** @type {CloseEvent} */ event) {
     sink.end({ cause: event.reason || "died", code: event.code });
   };
