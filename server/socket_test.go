@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"tidings/gateway/socket"
 	"tidings/transport"
@@ -228,19 +227,9 @@ func TestSocketLimits(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	_ = a.Close(1000, "")
-	soon(t, func() bool { return s.sockets.Len() == 1 })
+	s.await(func() bool { return s.sockets.Len() == 1 })
 	exchange(t, s.dialSocket("/s", nil), []byte("x"), true)
 	exchange(t, b, []byte("x"), true)
-}
-
-// soon waits for what others are about to do.
-func soon(t *testing.T, f func() bool) {
-	t.Helper()
-	for began := time.Now(); !f(); time.Sleep(time.Millisecond) {
-		if time.Since(began) > 30*time.Second {
-			t.Fatal("it does not come")
-		}
-	}
 }
 
 // TestSocketsAreDrained: a gateway that stops closes its sockets with 1001, lets their handlers end, and opens none any more.
@@ -251,7 +240,7 @@ func TestSocketsAreDrained(t *testing.T) {
 		ended <- err
 	})
 	c := s.dialSocket("/s", nil)
-	soon(t, func() bool { return s.sockets.Len() == 1 })
+	s.await(func() bool { return s.sockets.Len() == 1 })
 	drained := make(chan error, 1)
 	go func() { drained <- s.Drain(t.Context()) }()
 	var end *websocket.CloseError
@@ -297,7 +286,7 @@ func TestSocketMetrics(t *testing.T) {
 	if _, _, err := c.Read(); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, func() bool { return s.sockets.Len() == 1 })
+	s.await(func() bool { return s.sockets.Len() == 1 })
 	a := s.ask("GET", "/metrics", "")
 	for _, line := range []string{
 		`tidings_sockets{path="/s"} 1`, `tidings_socket_links{path="/s",transport="websocket"} 1`, `tidings_sockets_opened_total{path="/s"} 2`,
